@@ -1,0 +1,5 @@
+"""Command line: parse and print only."""
+
+
+def main() -> None:
+    """Run the command line."""
