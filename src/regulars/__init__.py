@@ -1,3 +1,59 @@
-"""Raw order lines to customer segments that a shop can act on."""
+"""Raw order lines to customer segments that a shop can act on.
 
-__version__ = "0.1.0"
+In one line: `segment` (→ `Segmentation`); then `write_run` for a folder with everything in it.
+
+Step by step: `read` (→ `Orders`) → `clean` (→ `Cleaned` with its `Audit`) → `build_features` → `learn_cuts`, `score` →
+`AutoKMeans` → `SegmentModel`. Rules of your own: `Rule`. Rule packs: `load_pack`. Later: `load_model`, `assign`.
+To play with: `make_orders`, a made-up shop with known segments and known dirt.
+
+Names are loaded when they are first used, so that ``import regulars`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("regulars")
+
+_HOMES = {
+    "Assignment": "pipeline",
+    "Audit": "cleaning",
+    "AutoKMeans": "clustering",
+    "Cleaned": "cleaning",
+    "Columns": "schema",
+    "Cuts": "scoring",
+    "Options": "pipeline",
+    "Orders": "reading",
+    "RegularsError": "errors",
+    "Rule": "cleaning",
+    "RulePack": "scoring",
+    "SegmentModel": "model",
+    "Segmentation": "pipeline",
+    "assign": "pipeline",
+    "build_features": "features",
+    "clean": "cleaning",
+    "draw_figures": "figures",
+    "fit_scale": "clustering",
+    "learn_cuts": "scoring",
+    "load_model": "model",
+    "load_pack": "scoring",
+    "make_orders": "datasets",
+    "read": "reading",
+    "score": "scoring",
+    "segment": "pipeline",
+    "write_run": "writing",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the table above is the list
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'regulars' has no attribute {name!r}")
+    return getattr(import_module(f"regulars.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

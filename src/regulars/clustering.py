@@ -112,10 +112,7 @@ def fit_scale(X: ArrayLike, name: str = "sqrt-log") -> Scale:
     raw = np.asarray(X, dtype=float)
     raw = raw[np.lexsort(raw.T)]
     functions, centring = SCALES[name]
-    lambdas = tuple(
-        float(yeojohnson_normmax(raw[:, i])) if function == "yeo-johnson" and np.ptp(raw[:, i]) > 0 else 1.0
-        for i, function in enumerate(functions)
-    )
+    lambdas = [_power(raw[:, i]) if function == "yeo-johnson" else 1.0 for i, function in enumerate(functions)]
     columns = np.column_stack([_apply(f, raw[:, i], lambdas[i]) for i, f in enumerate(functions)])
     if centring == "minmax":
         offsets, divisors = columns.min(axis=0), np.ptp(columns, axis=0)
@@ -132,6 +129,11 @@ def fit_scale(X: ArrayLike, name: str = "sqrt-log") -> Scale:
         offsets=(float(offsets[0]), float(offsets[1]), float(offsets[2])),
         divisors=(float(divisors[0]), float(divisors[1]), float(divisors[2])),
     )
+
+
+def _power(values: Floats) -> float:
+    """Most likely λ of the Yeo-Johnson transform."""
+    return float(yeojohnson_normmax(values)) if np.ptp(values) > 0 else 1.0
 
 
 def _apply(function: str, values: Floats, lmbda: float) -> Floats:

@@ -111,7 +111,7 @@ class Profile:
     Parameters
     ----------
     id
-        Number of the segment, 0 for the one with the highest centre in money.
+        Number of the segment; in a result 0 is the one with the highest value.
     customers, orders, revenue
         Totals; revenue as decimal.
     customer_share, revenue_share

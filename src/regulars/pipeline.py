@@ -1,0 +1,465 @@
+"""The corridor: order lines in, every fact about the segments out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+
+from regulars.cleaning import Audit, Cleaned, Returns, Rule, clean
+from regulars.clustering import MIN_CUSTOMERS, AutoKMeans, Choice, Floats, Trial, fit_scale, silhouettes
+from regulars.errors import NotEnoughDataError, OptionError
+from regulars.features import build_features, purchase_gaps
+from regulars.model import SegmentModel
+from regulars.profiling import (
+    Gaps,
+    Notable,
+    Profile,
+    Segment,
+    Spending,
+    at_risk_customers,
+    describe_spending,
+    high_value_customers,
+    load_actions,
+    measure_gaps,
+    name_segments,
+    profile_segments,
+    with_value_percentile,
+)
+from regulars.reading import Orders, read
+from regulars.schema import CUSTOMERS, LABELS, MEASURES, SCORES, Columns
+from regulars.scoring import Cuts, RulePack, learn_cuts, load_pack, score
+
+__all__ = ["Assignment", "Options", "Sample", "Segmentation", "assign", "segment"]
+
+#: Called with the stage in words, steps done, and steps in all (0: not known).
+Progress = Callable[[str, int, int], None]
+
+SAMPLE = 5_000  # customers that scatter plots and histograms are drawn from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run was asked for; recorded with its result.
+
+    Parameters
+    ----------
+    returns, all_products
+        See `regulars.clean`.
+    as_of
+        Day from which recency is counted; default: the day after the last day of the source.
+    scale
+        One of `clustering.SCALES`.
+    k
+        Number of segments; default: chosen by `choose_k`.
+    groups
+        Rule pack by name or path.
+    actions
+        Path of a TOML file with actions of your own.
+    seed
+        Seed of everything random.
+    """
+
+    returns: Returns = "net"
+    all_products: bool = False
+    as_of: date | None = None
+    scale: str = "sqrt-log"
+    k: int | None = None
+    groups: str = "eleven"
+    actions: str | None = None
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Customers for pictures, chosen by a hash of their id: one entry per customer in each tuple."""
+
+    recency_days: tuple[int, ...]
+    frequency: tuple[int, ...]
+    monetary: tuple[float, ...]
+    segment_id: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmentation:
+    """Every fact about one run. Figures, report and app read it; none computes.
+
+    Parameters
+    ----------
+    source, layout, matches, notes
+        Where the lines came from and how they were understood.
+    currency
+        Code or symbol of the money, or `None`.
+    options
+        What was asked for.
+    audit
+        What cleaning did.
+    as_of
+        Day from which recency is counted.
+    customers_total, orders_total, revenue
+        After cleaning.
+    cuts, groups
+        Score cut points; named groups with their customers and revenue, most revenue first.
+    gaps
+        The shop's rhythm.
+    trials, choice
+        All k that were tried, and the one that was taken.
+    segments
+        Highest value (mean percentile of orders and spend) first.
+    silhouettes
+        Segment id → silhouettes of its customers (of a sample beyond 20,000), sorted from high to low.
+    high_value, at_risk
+        Customers who stand out.
+    spending
+        How the shop sells.
+    sample
+        Points for pictures.
+    model
+        The learned numbers.
+    customers
+        Lazy table, one row per customer: the columns of `schema.CUSTOMERS`, `SCORES` and `LABELS`, and
+        `value_percentile`.
+    set_aside
+        Lazy table of the rows that were set aside, each with its `reason`.
+    """
+
+    source: str
+    fingerprint: str
+    layout: str
+    matches: tuple[dict[str, str], ...]
+    notes: tuple[str, ...]
+    currency: str | None
+    options: Options
+    audit: Audit
+    as_of: date
+    customers_total: int
+    orders_total: int
+    revenue: Decimal
+    cuts: Cuts
+    groups: tuple[tuple[str, str, int, Decimal], ...]
+    gaps: Gaps
+    trials: tuple[Trial, ...]
+    choice: Choice
+    segments: tuple[Segment, ...]
+    silhouettes: dict[int, tuple[float, ...]]
+    high_value: Notable
+    at_risk: Notable
+    spending: Spending
+    sample: Sample
+    model: SegmentModel
+    customers: ir.Table = field(repr=False)
+    set_aside: ir.Table = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All facts as plain values for JSON; without the two tables."""
+        plain = ("source", "fingerprint", "layout", "matches", "notes", "currency", "as_of", "customers_total")
+        facts: dict[str, Any] = {name: getattr(self, name) for name in (*plain, "orders_total", "revenue", "silhouettes")}
+        parts = ("options", "audit", "cuts", "gaps", "choice", "high_value", "at_risk", "spending", "sample")
+        facts |= {name: getattr(self, name).to_dict() for name in parts}
+        facts["groups"] = [
+            {"name": name, "why": why, "customers": people, "revenue": money} for name, why, people, money in self.groups
+        ]
+        facts["trials"] = [trial.to_dict() for trial in self.trials]
+        facts["segments"] = [segment.to_dict() for segment in self.segments]
+        return facts
+
+    def __str__(self) -> str:
+        """Return the audit in a line, k and why, and a line per segment."""
+        kept, raw = self.audit.kept, self.audit.raw
+        width = max(len(segment.name) for segment in self.segments)
+        lines = [
+            f"{self.source}: {raw.rows_left:,} order lines, {kept.rows_left:,} kept; {self.customers_total:,} customers, "
+            f"{self.orders_total:,} orders, net revenue {self.revenue:,.2f}{f' {self.currency}' if self.currency else ''}",
+            f"k = {self.choice.k}: {self.choice.reason}",
+        ]
+        for each in self.segments:
+            facts = each.profile
+            lines.append(
+                f"{each.name:<{width}}  {facts.customers:>7,} customers {facts.customer_share:>6.1%}  "
+                f"revenue {facts.revenue_share:>6.1%}  → {each.action.action}"
+            )
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Customers of another file, labelled by a saved model."""
+
+    source: str
+    audit: Audit
+    as_of: date
+    segments: tuple[tuple[str, int, Decimal], ...]
+    unassigned: int
+    customers: ir.Table = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; without the table."""
+        return {
+            "source": self.source,
+            "as_of": self.as_of,
+            "audit": self.audit.to_dict(),
+            "segments": [{"name": name, "customers": n, "revenue": money} for name, n, money in self.segments],
+            "unassigned": self.unassigned,
+        }
+
+
+def segment(
+    source: Any,
+    *,
+    columns: Columns | None = None,
+    options: Options | None = None,
+    rules: Sequence[Rule] = (),
+    progress: Progress | None = None,
+    **more: Any,
+) -> Segmentation:
+    """Turn order lines into customer segments: read, clean, count, score, cluster, describe.
+
+    Parameters
+    ----------
+    source
+        Anything that `regulars.read` takes, or what it returned.
+    columns
+        Your column names, where they are not recognised.
+    options
+        What to do; any field of `Options` can also be given by its own name (``k=3``, ``returns="drop"``).
+    rules
+        Cleaning rules of your own.
+    progress
+        Called with the stage in words, steps done and steps in all.
+    **more
+        Fields of `Options`, and reading options: `layout`, `sheet`, `dayfirst`, `currency`, `unreadable`.
+
+    Returns
+    -------
+    Segmentation
+        All facts in memory; `customers` and `set_aside` stay lazy tables in the engine.
+
+    Raises
+    ------
+    RegularsError
+        The source, an option or the data do not fit; the message says what and what to do.
+
+    Examples
+    --------
+    >>> import regulars as rg
+    >>> result = rg.segment(rg.make_orders(customers=600, seed=1).orders)
+    >>> result.choice.k, [segment.name for segment in result.segments]
+    (4, ['Loyal high-value', 'Occasional moderate', 'New / low-spend', 'Low-spend lapsed'])
+    """
+    asked, reading = _sorted_out(options, more)
+    pack = load_pack(asked.groups)
+    actions = load_actions(asked.actions)
+    tell = progress or _silent
+    tell("Reading", 0, 0)
+    orders = source if isinstance(source, Orders) else read(source, columns=columns, **reading)
+    tell("Cleaning", 0, 0)
+    cleaned = clean(
+        orders, returns=asked.returns, all_products=asked.all_products, as_of=asked.as_of, rules=rules
+    )
+    as_of = asked.as_of or cleaned.audit.last_day + timedelta(days=1)
+    tell("Counting per customer", 0, 0)
+    people = build_features(cleaned.table, as_of=as_of, returned=cleaned.returned).cache()
+    gaps = measure_gaps(purchase_gaps(cleaned.table))
+    cuts = learn_cuts(people, levels=pack.levels, recency_days=pack.recency_days)
+    points = _points(people)
+    scale = fit_scale(points, asked.scale)
+    scaled = scale.transform(points)
+    tell("Clustering", 0, 0)
+    estimator = AutoKMeans(n_clusters=asked.k or "auto", random_state=asked.seed)
+    estimator.fit(scaled, progress=lambda done, total: tell("Clustering", done, total))
+    tell("Describing the segments", 0, 0)
+    model = SegmentModel(
+        as_of=as_of,
+        returns=asked.returns,
+        all_products=asked.all_products,
+        scale=scale,
+        centres=tuple((float(a), float(b), float(c)) for a, b, c in estimator.cluster_centers_),
+        segments=tuple(str(i) for i in range(estimator.n_clusters_)),
+        cuts=cuts,
+        pack=pack,
+        gaps=gaps,
+    )
+    return _described(
+        orders, cleaned, asked, model=model, people=people, estimator=estimator, scaled=scaled, actions=actions
+    )
+
+
+def assign(
+    source: Any, model: SegmentModel, *, columns: Columns | None = None, as_of: date | None = None, **reading: Any
+) -> Assignment:
+    """Label the customers of another file with a saved model; the lines are cleaned as they were for the model.
+
+    Parameters
+    ----------
+    source
+        Anything that `regulars.read` takes, or what it returned.
+    model
+        From `regulars.load_model` or `Segmentation.model`.
+    columns
+        Your column names, where they are not recognised.
+    as_of
+        Day from which recency is counted; default: the day after the last day of the source.
+    **reading
+        Reading options: `layout`, `sheet`, `dayfirst`, `currency`, `unreadable`.
+    """
+    orders = source if isinstance(source, Orders) else read(source, columns=columns, **reading)
+    cleaned = clean(orders, returns=model.returns, all_products=model.all_products, as_of=as_of)  # type: ignore[arg-type]
+    day = as_of or cleaned.audit.last_day + timedelta(days=1)
+    people = build_features(cleaned.table, as_of=day, returned=cleaned.returned)
+    labelled = _ordered(model.assign(people)).cache()
+    table = labelled.group_by("segment_id", "segment").agg(n=labelled.count(), revenue=labelled["monetary"].sum())
+    rows = table.order_by("segment_id").to_pyarrow().to_pylist()
+    return Assignment(
+        source=orders.source,
+        audit=cleaned.audit,
+        as_of=day,
+        segments=tuple((row["segment"], row["n"], row["revenue"]) for row in rows if row["segment"] is not None),
+        unassigned=sum(row["n"] for row in rows if row["segment"] is None),
+        customers=labelled,
+    )
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Show no progress."""
+
+
+_READING = ("layout", "sheet", "dayfirst", "currency", "unreadable")
+
+
+def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
+    """Split loose options into those of the run and those of reading."""
+    reading = {name: more[name] for name in _READING if name in more}
+    own = {name: value for name, value in more.items() if name not in reading}
+    base = (options or Options()).to_dict()
+    if unknown := sorted(set(own) - set(base)):
+        raise OptionError(
+            f"There is no option {unknown[0]!r}.", hint=f"Options are {', '.join([*base, *_READING])}."
+        )
+    asked = Options(**(base | own))
+    if asked.k is not None and (not isinstance(asked.k, int) or asked.k < 2):  # noqa: PLR2004
+        raise OptionError(f"k is {asked.k!r}.", hint="Ask for 2 segments or more, or leave k out.")
+    return asked, reading
+
+
+def _points(people: ir.Table) -> Floats:
+    """Measures of all customers, shape (n, 3), without ids; one query."""
+    table = people.select(**{name: people[name].cast("float64") for name in MEASURES}).to_pyarrow()
+    points = np.column_stack([table[name].to_numpy() for name in MEASURES])
+    if len(points) < MIN_CUSTOMERS:
+        raise NotEnoughDataError(
+            f"Only {len(points)} customer{'s are' if len(points) != 1 else ' is'} left after cleaning; "
+            f"segments need at least {MIN_CUSTOMERS}.",
+            hint="Look at what cleaning set aside with 'regulars check SOURCE', or bring a longer export.",
+        )
+    if (points == points[0]).all():
+        raise NotEnoughDataError(
+            f"All {len(points):,} customers have the same recency, number of orders and spend: there is nothing to tell apart.",
+            hint="Check that the customer, date and amount columns are the right ones with 'regulars check SOURCE'.",
+        )
+    return points
+
+
+def _ordered(labelled: ir.Table) -> ir.Table:
+    """Columns in the order of the schema, further ones last."""
+    known = [name for name in (*CUSTOMERS, *SCORES, *LABELS) if name in labelled.columns]
+    return labelled.select(*known, *(name for name in labelled.columns if name not in known))
+
+
+def _described(
+    orders: Orders,
+    cleaned: Cleaned,
+    options: Options,
+    *,
+    model: SegmentModel,
+    people: ir.Table,
+    estimator: AutoKMeans,
+    scaled: Floats,
+    actions: Any,
+) -> Segmentation:
+    """Number the segments by value, name them, and gather every fact."""
+    scored = with_value_percentile(score(people, model.cuts, pack=model.pack))
+    numbered = model.label(scored).select(*CUSTOMERS, *SCORES, "value_percentile", "segment_id").cache()
+    profiles = profile_segments(numbered, model.gaps)
+    best_first = sorted(profiles, key=lambda p: (-p.value_percentile, p.id))
+    order = [profile.id for profile in best_first]
+    segments = name_segments([_renumbered(p, i) for i, p in enumerate(best_first)], model.gaps, actions=actions)
+    model = _with_segments(model, order, segments)
+    labelled = _ordered(model.label(numbered.drop("segment_id"))).cache()
+    values, index, _ = silhouettes(scaled, estimator.labels_, random_state=options.seed)
+    knives = {
+        new: tuple(np.sort(values[estimator.labels_[index] == old])[::-1].round(4).tolist()) for new, old in enumerate(order)
+    }
+    total = labelled.agg(n=labelled.count(), orders=labelled["frequency"].sum(), revenue=labelled["monetary"].sum())
+    totals = total.to_pyarrow().to_pylist()[0]
+    return Segmentation(
+        source=orders.source,
+        fingerprint=orders.fingerprint,
+        layout=orders.layout.title,
+        matches=tuple(asdict(match) for match in orders.matches),
+        notes=orders.notes,
+        currency=orders.currency,
+        options=options,
+        audit=cleaned.audit,
+        as_of=model.as_of,
+        customers_total=totals["n"],
+        orders_total=totals["orders"],
+        revenue=totals["revenue"],
+        cuts=model.cuts,
+        groups=_groups(labelled, model.pack),
+        gaps=model.gaps,
+        trials=estimator.trials_,
+        choice=estimator.choice_,
+        segments=segments,
+        silhouettes=knives,
+        high_value=high_value_customers(labelled),
+        at_risk=at_risk_customers(labelled, model.gaps),
+        spending=describe_spending(cleaned.table),
+        sample=_sample(labelled),
+        model=model,
+        customers=labelled,
+        set_aside=cleaned.set_aside,
+    )
+
+
+def _renumbered(profile: Profile, number: int) -> Profile:
+    return Profile(**({name: getattr(profile, name) for name in Profile.__dataclass_fields__} | {"id": number}))
+
+
+def _with_segments(model: SegmentModel, order: Sequence[int], segments: Sequence[Segment]) -> SegmentModel:
+    changed = {
+        "centres": tuple(model.centres[old] for old in order),
+        "segments": tuple(segment.name for segment in segments),
+    }
+    return SegmentModel(**({name: getattr(model, name) for name in SegmentModel.__dataclass_fields__} | changed))
+
+
+def _groups(labelled: ir.Table, pack: RulePack) -> tuple[tuple[str, str, int, Decimal], ...]:
+    """Named groups: name, why, customers, revenue; most revenue first. One query."""
+    why = {group.name: group.why for group in pack.groups}
+    table = labelled.group_by("rfm_group").agg(n=labelled.count(), revenue=labelled["monetary"].sum())
+    rows = table.order_by(ibis.desc("revenue"), "rfm_group").to_pyarrow().to_pylist()
+    return tuple((row["rfm_group"], why[row["rfm_group"]], row["n"], row["revenue"]) for row in rows)
+
+
+def _sample(labelled: ir.Table) -> Sample:
+    """Customers for pictures, the same ones every time: those whose ids have the smallest MD5; one query."""
+    chosen = labelled.mutate(_place=labelled["customer_id"].hexdigest("md5")).order_by("_place", "customer_id").limit(SAMPLE)
+    table = chosen.select(
+        "recency_days", "frequency", chosen["monetary"].cast("float64").name("monetary"), "segment_id"
+    ).to_pyarrow()
+    return Sample(**{name: tuple(table[name].to_pylist()) for name in table.column_names})
