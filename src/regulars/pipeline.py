@@ -37,7 +37,7 @@ from regulars.reading import Orders, read
 from regulars.schema import CUSTOMERS, LABELS, MEASURES, SCORES, Columns
 from regulars.scoring import Cuts, RulePack, learn_cuts, load_pack, score
 
-__all__ = ["Assignment", "Options", "Sample", "Segmentation", "assign", "segment"]
+__all__ = ["READING_OPTIONS", "Assignment", "Options", "Sample", "Segmentation", "assign", "segment"]
 
 #: Called with the stage in words, steps done, and steps in all (0: not known).
 Progress = Callable[[str, int, int], None]
@@ -338,17 +338,17 @@ def _silent(stage: str, done: int, total: int) -> None:
     """Show no progress."""
 
 
-_READING = ("layout", "sheet", "dayfirst", "currency", "unreadable")
+READING_OPTIONS = ("layout", "sheet", "dayfirst", "currency", "unreadable")
 
 
 def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
     """Split loose options into those of the run and those of reading."""
-    reading = {name: more[name] for name in _READING if name in more}
+    reading = {name: more[name] for name in READING_OPTIONS if name in more}
     own = {name: value for name, value in more.items() if name not in reading}
     base = (options or Options()).to_dict()
     if unknown := sorted(set(own) - set(base)):
         raise OptionError(
-            f"There is no option {unknown[0]!r}.", hint=f"Options are {', '.join([*base, *_READING])}."
+            f"There is no option {unknown[0]!r}.", hint=f"Options are {', '.join([*base, *READING_OPTIONS])}."
         )
     asked = Options(**(base | own))
     if asked.k is not None and (not isinstance(asked.k, int) or asked.k < 2):  # noqa: PLR2004

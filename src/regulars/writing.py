@@ -1,0 +1,327 @@
+"""The door out: a run folder that is there as a whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import ctypes
+import errno
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from regulars.errors import OutputError
+from regulars.figures import draw_figures
+from regulars.pipeline import Assignment, Segmentation
+
+__all__ = ["open_folder", "write_assignment", "write_orders", "write_run"]
+
+Progress = Callable[[str, int, int], None]
+
+#: What a run folder holds; anything else in it is the user's and is kept.
+OWN = frozenset(
+    ("audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json", "run.json")
+    + ("segments.csv", "set_aside.parquet")
+)
+
+CSV_LIMIT = 1_000_000  # customers; beyond, customers.csv is written only when asked for
+
+_FIRST = (
+    "customer_id", "recency_days", "frequency", "monetary", "r_score", "f_score", "m_score", "rfm_group", "segment",
+)  # fmt: skip
+_DECIMALS = {"avg_order_value": 2, "median_gap_days": 1, "return_rate": 4, "distance": 4, "value_percentile": 4}
+_VERSIONS = ("regulars", "ibis-framework", "duckdb", "scikit-learn", "numpy", "pyarrow", "matplotlib")
+
+
+def write_run(
+    result: Segmentation,
+    folder: str | Path,
+    *,
+    customers_csv: bool | None = None,
+    figures: bool = True,
+    timings: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write everything about a run into a folder; it replaces an earlier run at the end, in one step.
+
+    Parameters
+    ----------
+    result
+        From `regulars.segment`.
+    folder
+        Where to. An earlier run is replaced; files in it that are not regulars' own are kept.
+    customers_csv
+        Whether to write `customers.csv` beside `customers.parquet`; default: up to a million customers.
+    figures
+        Whether to draw `figures/`.
+    timings
+        Seconds per stage, for `run.json`.
+    progress
+        Called with the stage in words, steps done and steps in all.
+
+    Returns
+    -------
+    Path
+        The folder, with `customers.parquet`, `customers.csv` (money to the cent, sorted by customer_id), `segments.csv`,
+        `audiences/`, `set_aside.parquet`, `model.json`, `facts.json`, `run.json` and `figures/`.
+
+    Raises
+    ------
+    OutputError
+        The place is a file, belongs to something else, cannot be written, or is full. Nothing is left behind then.
+    """
+    with open_folder(folder) as place:
+        fill_run(place, result, customers_csv=customers_csv, figures=figures, timings=timings, progress=progress)
+    return Path(folder)
+
+
+def fill_run(
+    place: Path,
+    result: Segmentation,
+    *,
+    customers_csv: bool | None = None,
+    figures: bool = True,
+    timings: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write the files of a run into an empty folder; see `write_run`."""
+    tell = progress or (lambda stage, done, total: None)
+    tell("Writing customers", 0, 0)
+    with_csv = result.customers_total <= CSV_LIMIT if customers_csv is None else customers_csv
+    _write_customers(place, result.customers, with_csv=with_csv)
+    _write_audiences(place / "audiences", result)
+    tell("Writing what was set aside", 0, 0)
+    result.set_aside.to_parquet(place / "set_aside.parquet")
+    _write_segments(place / "segments.csv", result)
+    result.model.save(place / "model.json")
+    _write_json(place / "facts.json", result.to_dict())
+    if figures:
+        draw_figures(result, place / "figures", progress=tell)
+    _write_json(
+        place / "run.json",
+        {
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
+            "source": result.source,
+            "fingerprint": result.fingerprint,
+            "options": result.options.to_dict(),
+            "seconds": {stage: round(seconds, 2) for stage, seconds in (timings or {}).items()},
+        },
+    )
+
+
+def write_assignment(result: Assignment, folder: str | Path) -> Path:
+    """Write labelled customers (`customers.parquet`, `customers.csv`) and `facts.json` into a folder, in one step.
+
+    Raises
+    ------
+    OutputError
+        As for `write_run`.
+    """
+    with open_folder(folder) as place:
+        people = sum(n for _, n, _ in result.segments) + result.unassigned
+        _write_customers(place, result.customers, with_csv=people <= CSV_LIMIT)
+        _write_json(place / "facts.json", result.to_dict())
+        _write_json(place / "run.json", {"versions": {name: version(name) for name in _VERSIONS}, "source": result.source})
+    return Path(folder)
+
+
+def write_orders(table: pa.Table, path: str | Path) -> Path:
+    """Write order lines as `.csv` or `.parquet`, by the ending of the path, in one step.
+
+    Raises
+    ------
+    OutputError
+        Another ending, or the file cannot be written.
+    """
+    path = Path(path)
+    writers = {".csv": pa_csv.write_csv, ".parquet": pq.write_table}
+    if path.suffix.lower() not in writers:
+        raise OutputError(f"Cannot write {path.name}: its ending is not known.", hint="End it with .csv or .parquet.")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder.", hint="Give the name of a file, such as orders.csv.")
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            writers[path.suffix.lower()](table, partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def open_folder(folder: str | Path) -> Iterator[Path]:
+    """Give an empty folder beside `folder`, and put it in place at the end; on any error nothing has changed.
+
+    Raises
+    ------
+    OutputError
+        Before anything is done: the place is a file, holds something that is not a run, or cannot be written. At the end:
+        the disk is full.
+    """
+    target = Path(folder).absolute()
+    _check_place(target)
+    with _explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        place = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-{os.getpid()}-", dir=target.parent))
+    try:
+        place.chmod(0o777 & ~_umask())
+        with _explained(target):
+            yield place
+            _keep_foreign(target, place)
+            _swap(place, target)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _check_place(target: Path) -> None:
+    if target.is_dir():
+        if any(target.iterdir()) and not (target / "run.json").is_file():
+            raise OutputError(
+                f"The folder {target} is not empty and is not a run of regulars.",
+                hint="Choose a new folder with -o, so that nothing of yours is replaced.",
+            )
+    elif target.exists() or target.is_symlink():
+        raise OutputError(f"{target} is a file.", hint="Choose a folder with -o.")
+
+
+def _sweep(target: Path) -> None:
+    """Remove what runs left beside the target that were killed so hard that they could not tidy up."""
+    if os.name != "posix":
+        return  # only there can a process be asked for without touching it
+    for left in target.parent.glob(f".{target.name}.partial-*-*"):
+        owner = left.name.removeprefix(f".{target.name}.partial-").partition("-")[0]
+        with suppress(ValueError, PermissionError):
+            try:
+                os.kill(int(owner), 0)
+            except ProcessLookupError:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _keep_foreign(target: Path, place: Path) -> None:
+    """Copy what the user put into an earlier run folder."""
+    for entry in target.iterdir() if target.is_dir() else ():
+        if entry.name not in OWN:
+            copy = shutil.copytree if entry.is_dir() and not entry.is_symlink() else shutil.copy2
+            copy(entry, place / entry.name)
+
+
+def _swap(place: Path, target: Path) -> None:
+    """Put `place` where `target` is, in one step where the system can exchange two folders, in two elsewhere."""
+    if not target.exists():
+        place.rename(target)
+        return
+    exchange, here = 2, -100  # RENAME_EXCHANGE, AT_FDCWD
+    with suppress(AttributeError, OSError):
+        if ctypes.CDLL(None).renameat2(here, os.fsencode(place), here, os.fsencode(target), exchange) == 0:
+            return
+    old = place.with_name(f"{place.name}.old")
+    target.rename(old)
+    try:
+        place.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """Turn errors of the system and of the engine into one that says what to do."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+        if full:
+            raise OutputError(
+                f"The disk is full: cannot write {target}. Nothing was changed.",
+                hint="Make room, or choose another place with -o.",
+            ) from error
+        if isinstance(error, duckdb.Error):
+            raise
+        raise OutputError(
+            f"Cannot write {target}: {error.strerror or error}.", hint="Choose a folder that you may write to with -o."
+        ) from error
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _write_customers(place: Path, customers: ir.Table, *, with_csv: bool) -> None:
+    order = [*_FIRST, *(name for name in customers.columns if name not in _FIRST)]
+    table = customers.select(order).order_by("customer_id")
+    table.to_parquet(place / "customers.parquet")
+    if with_csv:
+        _for_spreadsheets(table).to_csv(place / "customers.csv")
+
+
+def _write_audiences(folder: Path, result: Segmentation) -> None:
+    """Write one list per segment, most valuable customers first."""
+    folder.mkdir()
+    names = [name for name in (*_FIRST, "country", "email") if name in result.customers.columns]
+    for segment in result.segments:
+        members = result.customers.filter(result.customers["segment_id"] == segment.id)
+        members = members.order_by(members["monetary"].desc(), "customer_id").select(names)
+        _for_spreadsheets(members).to_csv(folder / f"{_file_name(segment.name)}.csv")
+
+
+def _file_name(name: str) -> str:
+    """Turn a segment's name into a file name: ``New / low-spend`` → ``new-low-spend``."""
+    words = "".join(letter if letter.isalnum() else " " for letter in name.lower())
+    return "-".join(words.split())[:80]
+
+
+def _for_spreadsheets(table: ir.Table) -> ir.Table:
+    """Money to the cent, other numbers rounded, and no text that a spreadsheet would run as a formula."""
+    changed: dict[str, ir.Value] = {}
+    for name, kind in table.schema().items():
+        if kind.is_decimal():
+            changed[name] = table[name].cast("decimal(18, 2)")
+        elif kind.is_floating():
+            changed[name] = table[name].round(_DECIMALS.get(name, 4))
+        elif kind.is_string():
+            formula = table[name].re_search(r"^([=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!])")
+            changed[name] = formula.ifelse("'" + table[name], table[name])
+    return table.mutate(**changed)
+
+
+def _write_segments(path: Path, result: Segmentation) -> None:
+    medians = ("recency_days", "frequency", "monetary", "avg_order_value", "tenure_days", "median_gap_days")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(
+            ["id", "name", "customers", "customer_share", "revenue", "revenue_share", "orders"]
+            + [f"median_{name}" for name in medians]
+            + ["value_tier", "activity", "action", "offer", "channel", "measure", "why"]
+        )
+        for each in result.segments:
+            facts, action = each.profile, each.action
+            middle = [facts.median(name) for name in medians]
+            rows.writerow(
+                [each.id, each.name, facts.customers, f"{facts.customer_share:.4f}", f"{facts.revenue:.2f}"]
+                + [f"{facts.revenue_share:.4f}", facts.orders]
+                + ["" if value is None else f"{value:.2f}".removesuffix(".00") for value in middle]
+                + [each.tier, each.activity, action.action, action.offer, action.channel, action.measure]
+                + ["; ".join(each.why)]
+            )
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False, default=str) + "\n", "utf-8")
