@@ -64,7 +64,7 @@ bench: .venv/.ready-dev  ## measure time and memory
 
 # Not after .ready-dev: the old constraints may forbid what pyproject.toml now asks for.
 lock: $(if $(sound),,venv-anew)  ## write constraints.txt anew (UPGRADE=1: newest versions)
-	@$(PIP) install -q uv
+	@$(PIP) install -qq uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	  --group dev --extra notebook --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) \
 	  --output-file constraints.txt pyproject.toml
@@ -76,14 +76,14 @@ clean:  ## remove .venv, caches and built files
 # --- .venv ----------------------------------------------------------------------------------------
 
 .venv/.ready: pyproject.toml constraints.txt $(if $(sound),,venv-anew)
-	@echo "Installing regulars into .venv (about a minute) …"
-	@$(PIP) install -q -c constraints.txt -e .
+	@echo "Installing regulars into .venv (one to five minutes) …"
+	@$(PIP) install -qq -c constraints.txt -e .
 	@touch $@
 
 .venv/.ready-dev: pyproject.toml constraints.txt $(if $(sound),,venv-anew)
-	@echo "Installing regulars and its development tools into .venv (about a minute) …"
-	@$(PIP) install -q -c constraints.txt pip
-	@$(PIP) install -q -c constraints.txt -e . --group dev
+	@echo "Installing regulars and its development tools into .venv (one to five minutes) …"
+	@$(PIP) install -qq -c constraints.txt pip
+	@$(PIP) install -qq -c constraints.txt -e . --group dev
 	@touch .venv/.ready $@
 
 venv-anew:

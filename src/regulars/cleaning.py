@@ -24,6 +24,7 @@ __all__ = ["Audit", "AuditLine", "Cleaned", "Returns", "Rule", "clean", "rules_f
 Returns = Literal["net", "drop"]
 
 _KEPT = 100  # the reason number of a line that no rule asked for
+_TAKEN = {"raw", "duplicate", "return", "returned purchase", "returned part"}  # names of steps that are no rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +156,7 @@ def rules_for(
     chosen.append(_rule("no date", "no date", lambda t: t["ordered_at"].isnull()))
     chosen.append(_rule("no amount", "no quantity, price or amount", lambda t: t["amount"].isnull()))
     if returns == "drop":
-        chosen.append(
-            _rule("return", "cancelled orders and returns", lambda t: _is_return(t, layout.cancelled_prefix))
-        )
+        chosen.append(_rule("return", "cancelled orders and returns", lambda t: _is_return(t, layout.cancelled_prefix)))
     else:
         chosen.append(_rule("zero quantity", "quantity of zero", lambda t: t["quantity"] == 0))
     chosen.append(_rule("no price", "price of zero or less", _has_no_price))
@@ -170,11 +169,10 @@ def rules_for(
             )
         )
     if as_of is not None:
-        chosen.insert(
-            0, _rule("after as-of", f"on or after {as_of}", lambda t: t["ordered_at"] >= _midnight(as_of))
-        )
-    chosen.extend(rules)
-    names = [rule.name for rule in chosen]
+        chosen.insert(0, _rule("after as-of", f"on or after {as_of}", lambda t: t["ordered_at"] >= _midnight(as_of)))
+    names = [*(_TAKEN | {rule.name for rule in chosen})]
+    chosen.extend(own := tuple(rules))
+    names += [rule.name for rule in own]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise OptionError(
@@ -326,8 +324,7 @@ def _net(tagged: ir.Table, *, by_pieces: bool, has_product: bool) -> ir.Table:
     touched = _undo(touched, by=list(keys))
 
     bought, left = touched["_whole"] > 0, touched["_q"]
-    unit = touched["unit_price"] if by_pieces else ibis.literal(1).cast(MONEY)
-    value = (left * unit).cast(MONEY)
+    value = (touched["amount"] * left / touched["_whole"]).cast(MONEY)  # at the price paid: there may be a discount
     reason = ibis.cases(
         (~bought, ibis.literal(_RETURN, "int16")),
         (left == 0, ibis.literal(_RETURNED, "int16")),
@@ -342,9 +339,7 @@ def _net(tagged: ir.Table, *, by_pieces: bool, has_product: bool) -> ir.Table:
         quantity=bought.ifelse(quantity, touched["quantity"]).cast(MONEY),
         amount=bought.ifelse(value, touched["amount"]).cast(MONEY),
     )
-    rest = tagged.filter(tagged["_reason"] != _KEPT).union(
-        live.anti_join(pairs, list(keys)).select(tagged.columns)
-    )
+    rest = tagged.filter(tagged["_reason"] != _KEPT).union(live.anti_join(pairs, list(keys)).select(tagged.columns))
     return rest.union(touched.select(tagged.columns)).drop("_q")
 
 
@@ -379,12 +374,20 @@ def _audit(orders: Orders, done: ir.Table, *, rules: Sequence[Rule], returns: st
     """Count rows, orders, customers and money per reason; three queries."""
     source = orders.table
     amount = source["amount"].fill_null(0)
-    raw = source.agg(
-        rows=source.count(), amount=amount.sum(), first=source["ordered_at"].min(), last=source["ordered_at"].max()
-    ).to_pyarrow().to_pylist()[0]
+    raw = (
+        source.agg(
+            rows=source.count(),
+            amount=amount.sum(),
+            first=source["ordered_at"].min(),
+            last=source["ordered_at"].max(),
+        )
+        .to_pyarrow()
+        .to_pylist()[0]
+    )
     if raw["first"] is None:
         raise NotEnoughDataError(
-            f"{orders.source} has no order line with a date.", hint="Check the columns with 'regulars check SOURCE'."
+            f"{orders.source} has no order line with a date.",
+            hint="Check the columns with 'regulars check SOURCE'.",
         )
     per_reason = _per_reason(done)
     survivors = {name: _survivors(done, name) for name in ("order_id", "customer_id")}
@@ -493,9 +496,7 @@ def _after(
     before: AuditLine, step: _Step, *, rows: int, amount: Decimal, survivors: dict[str, dict[int, int]]
 ) -> AuditLine:
     """Audit line of a step, given the line before it."""
-    left = {
-        name: sum(n for last, n in counts.items() if last > step[2]) for name, counts in survivors.items()
-    }
+    left = {name: sum(n for last, n in counts.items() if last > step[2]) for name, counts in survivors.items()}
     return _replaced(
         _line(step, rows=rows, amount=amount),
         rows_left=before.rows_left - rows,
@@ -515,7 +516,10 @@ def _set_aside(done: ir.Table, orders: Orders, *, rules: Sequence[Rule]) -> ir.T
     names += [(_RETURN, "return"), (_RETURNED, "returned purchase")]
     words = [(done["_reason"] == number, ibis.literal(name)) for number, name in names]
 
-    before = {"quantity": done["quantity"] + done["_undone_quantity"], "amount": done["amount"] + done["_undone"]}
+    before = {
+        "quantity": done["quantity"] + done["_undone_quantity"],
+        "amount": done["amount"] + done["_undone"],
+    }
     done = done.mutate(**{f"_{name}": value.cast(MONEY) for name, value in before.items()})
     whole = done.filter(done["_reason"] != _KEPT).mutate(
         reason=ibis.cases(*words), quantity=ibis._["_quantity"], amount=ibis._["_amount"]
@@ -527,8 +531,9 @@ def _set_aside(done: ir.Table, orders: Orders, *, rules: Sequence[Rule]) -> ir.T
     pieces = [whole, part]
     if orders.has_order_id and orders.has_product:
         again = done.filter(done["_copies"] > 1)
+        cut = [(again["_reason"] == 0, ibis.literal(rules[0].name))] if rules[0].name == "after as-of" else []
         again = again.mutate(_copy=ibis.range(1, again["_copies"]).unnest()).mutate(
-            reason=ibis.literal("duplicate"),
+            reason=ibis.cases(*cut, else_="duplicate") if cut else ibis.literal("duplicate"),
             quantity=ibis._["_quantity"],
             amount=ibis._["_amount"],
             _unmatched=ibis.literal(0).cast(MONEY),

@@ -81,9 +81,7 @@ class Scale:
     def transform(self, X: ArrayLike) -> Floats:
         """Measures, shape (n, 3), in days, orders, money → points, shape (n, 3)."""
         raw = np.asarray(X, dtype=float)
-        columns = [
-            _apply(function, raw[:, i], self.lambdas[i]) for i, function in enumerate(self.functions)
-        ]
+        columns = [_apply(function, raw[:, i], self.lambdas[i]) for i, function in enumerate(self.functions)]
         return np.asarray((np.column_stack(columns) - np.array(self.offsets)) / np.array(self.divisors), dtype=float)
 
     def to_dict(self) -> dict[str, Any]:
@@ -183,7 +181,7 @@ class Trial:
     def shortcomings(self) -> tuple[str, ...]:
         """Why this k is not admissible, in words; empty where it is."""
         out = []
-        if self.k < 3:  # noqa: PLR2004 - two clusters only say "good" and "bad"
+        if self.k < 3:
             out.append("two segments only tell good from bad")
         if self.stability < MIN_STABILITY:
             out.append(f"stability {self.stability:.2f} is below {MIN_STABILITY}")
@@ -229,7 +227,7 @@ def elbow(ks: Sequence[int], inertias: Sequence[float]) -> int | None:
     >>> elbow([2, 3, 4, 5, 6, 7, 8], [6602, 4483, 3443, 2917, 2527, 2311, 2119])
     4
     """
-    if len(ks) < 3 or inertias[0] <= inertias[-1]:  # noqa: PLR2004 - a chord needs a point between its ends
+    if len(ks) < 3 or inertias[0] <= inertias[-1]:
         return None
     x = (np.asarray(ks, dtype=float) - ks[0]) / (ks[-1] - ks[0])
     y = (np.asarray(inertias, dtype=float) - inertias[-1]) / (inertias[0] - inertias[-1])
@@ -261,7 +259,7 @@ def choose_k(trials: Sequence[Trial]) -> Choice:
     anchor = elbow([trial.k for trial in ordered], [trial.inertia for trial in ordered])
     good = [trial for trial in ordered if not trial.shortcomings]
     if not good:
-        best = max(ordered, key=lambda trial: (trial.k >= 3, trial.stability, -trial.k))  # noqa: PLR2004
+        best = max(ordered, key=lambda trial: (trial.k >= 3, trial.stability, -trial.k))
         return Choice(
             k=best.k,
             anchor=anchor,
@@ -499,7 +497,11 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
             if len(np.unique(sample, axis=0)) < k:
                 continue
             refit = KMeans(
-                k, n_init=min(self.n_init, 10), max_iter=self.max_iter, tol=self.tol, random_state=int(rng.integers(2**31 - 1))
+                k,
+                n_init=min(self.n_init, 10),
+                max_iter=self.max_iter,
+                tol=self.tol,
+                random_state=int(rng.integers(2**31 - 1)),
             ).fit(sample, sample_weight=weight)
             found.append(adjusted_rand_score(labels, refit.predict(points)))
         return float(np.mean(found)) if found else 0.0
@@ -511,4 +513,9 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         k = int(self.n_clusters)
         own = next(trial for trial in trials if trial.k == k)
         warning = f"With k = {k}, {'; '.join(own.shortcomings)}." if own.shortcomings else ""
-        return Choice(k=k, anchor=choice.anchor, reason=f"k = {k} as asked; the rule would take {choice.k}.", warning=warning)
+        return Choice(
+            k=k,
+            anchor=choice.anchor,
+            reason=f"k = {k} as asked; the rule would take {choice.k}.",
+            warning=warning,
+        )

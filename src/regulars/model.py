@@ -95,9 +95,7 @@ class SegmentModel:
         others = [(points["segment_id"] == i).ifelse(math.inf, points[name]) for i, name in enumerate(far)]
         points = points.mutate(**{f"_o{i}": other for i, other in enumerate(others)})
         points = points.mutate(_second=ibis.least(*(points[f"_o{i}"] for i in range(len(others)))))
-        second = [
-            (points[f"_o{i}"] == points["_second"], ibis.literal(name)) for i, name in enumerate(self.segments)
-        ]
+        second = [(points[f"_o{i}"] == points["_second"], ibis.literal(name)) for i, name in enumerate(self.segments)]
         names = [(points["segment_id"] == i, ibis.literal(name)) for i, name in enumerate(self.segments)]
         alone = len(self.segments) == 1
         labels = {
@@ -112,7 +110,9 @@ class SegmentModel:
     def _point(self, customers: ir.Table) -> dict[str, ir.Value]:
         scale = self.scale
         return {
-            f"_x{i}": (_function(scale.functions[i], customers[name].cast("float64"), scale.lambdas[i]) - scale.offsets[i])
+            f"_x{i}": (
+                _function(scale.functions[i], customers[name].cast("float64"), scale.lambdas[i]) - scale.offsets[i]
+            )
             / scale.divisors[i]
             for i, name in enumerate(MEASURES)
         }
@@ -155,7 +155,10 @@ class SegmentModel:
         try:
             as_of = date.fromisoformat(data["as_of"])
             part = "returns"
-            returns, all_products = _one_of(data["returns"], ("net", "drop")), _one_of(data["all_products"], (True, False))
+            returns, all_products = (
+                _one_of(data["returns"], ("net", "drop")),
+                _one_of(data["all_products"], (True, False)),
+            )
             part = "scale"
             scale = _scale(data["scale"])
             part = "centres"
@@ -219,7 +222,9 @@ def load_model(path: str | Path) -> SegmentModel:
     except FileNotFoundError as error:
         raise ModelError(f"There is no model {path}.", hint="Give the model.json of a run folder.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"Cannot read the model {path}: {error}.", hint="Give the model.json of a run folder.") from error
+        raise ModelError(
+            f"Cannot read the model {path}: {error}.", hint="Give the model.json of a run folder."
+        ) from error
     try:
         data = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -244,14 +249,15 @@ def _function(function: str, value: ir.Value, lmbda: float) -> ir.Value:
         return ((value > -1).ifelse(value, None) + 1).ln()
     if function == "yeo-johnson":
         return (value >= 0).ifelse(
-            _power((value >= 0).ifelse(value, None) + 1, lmbda), -_power(1 - (value < 0).ifelse(value, None), 2 - lmbda)
+            _power((value >= 0).ifelse(value, None) + 1, lmbda),
+            -_power(1 - (value < 0).ifelse(value, None), 2 - lmbda),
         )
     return value
 
 
 def _power(base: ir.Value, exponent: float) -> ir.Value:
     """(base ** exponent - 1) / exponent, or its limit at 0."""
-    if abs(exponent) < 2.3e-16:  # noqa: PLR2004 - scipy's threshold: one double precision step
+    if abs(exponent) < 2.3e-16:
         return base.ln()
     return (base**exponent - 1) / exponent
 
@@ -301,7 +307,7 @@ def _three_numbers(values: Any) -> tuple[float, float, float]:
 
 def _whole(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"a whole number is needed, not {value!r}")  # noqa: TRY004 - one error for a damaged file
+        raise ValueError(f"a whole number is needed, not {value!r}")
     return value
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import ibis
@@ -167,12 +166,24 @@ class Segmentation:
 
     def to_dict(self) -> dict[str, Any]:
         """All facts as plain values for JSON; without the two tables."""
-        plain = ("source", "fingerprint", "layout", "matches", "notes", "currency", "as_of", "customers_total")
-        facts: dict[str, Any] = {name: getattr(self, name) for name in (*plain, "orders_total", "revenue", "silhouettes")}
+        plain = (
+            "source",
+            "fingerprint",
+            "layout",
+            "matches",
+            "notes",
+            "currency",
+            "as_of",
+            "customers_total",
+        )
+        facts: dict[str, Any] = {
+            name: getattr(self, name) for name in (*plain, "orders_total", "revenue", "silhouettes")
+        }
         parts = ("options", "audit", "cuts", "gaps", "choice", "high_value", "at_risk", "spending", "sample")
         facts |= {name: getattr(self, name).to_dict() for name in parts}
         facts["groups"] = [
-            {"name": name, "why": why, "customers": people, "revenue": money} for name, why, people, money in self.groups
+            {"name": name, "why": why, "customers": people, "revenue": money}
+            for name, why, people, money in self.groups
         ]
         facts["trials"] = [trial.to_dict() for trial in self.trials]
         facts["segments"] = [segment.to_dict() for segment in self.segments]
@@ -268,9 +279,7 @@ def segment(
     tell("Reading", 0, 0)
     orders = source if isinstance(source, Orders) else read(source, columns=columns, **reading)
     tell("Cleaning", 0, 0)
-    cleaned = clean(
-        orders, returns=asked.returns, all_products=asked.all_products, as_of=asked.as_of, rules=rules
-    )
+    cleaned = clean(orders, returns=asked.returns, all_products=asked.all_products, as_of=asked.as_of, rules=rules)
     as_of = asked.as_of or cleaned.audit.last_day + timedelta(days=1)
     tell("Counting per customer", 0, 0)
     people = build_features(cleaned.table, as_of=as_of, returned=cleaned.returned).cache()
@@ -295,12 +304,24 @@ def segment(
         gaps=gaps,
     )
     return _described(
-        orders, cleaned, asked, model=model, people=people, estimator=estimator, scaled=scaled, actions=actions
+        orders,
+        cleaned,
+        asked,
+        model=model,
+        people=people,
+        estimator=estimator,
+        scaled=scaled,
+        actions=actions,
     )
 
 
 def assign(
-    source: Any, model: SegmentModel, *, columns: Columns | None = None, as_of: date | None = None, **reading: Any
+    source: Any,
+    model: SegmentModel,
+    *,
+    columns: Columns | None = None,
+    as_of: date | None = None,
+    **reading: Any,
 ) -> Assignment:
     """Label the customers of another file with a saved model; the lines are cleaned as they were for the model.
 
@@ -351,7 +372,7 @@ def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options,
             f"There is no option {unknown[0]!r}.", hint=f"Options are {', '.join([*base, *READING_OPTIONS])}."
         )
     asked = Options(**(base | own))
-    if asked.k is not None and (not isinstance(asked.k, int) or asked.k < 2):  # noqa: PLR2004
+    if asked.k is not None and (not isinstance(asked.k, int) or asked.k < 2):
         raise OptionError(f"k is {asked.k!r}.", hint="Ask for 2 segments or more, or leave k out.")
     return asked, reading
 
@@ -402,7 +423,8 @@ def _described(
     labelled = _ordered(model.label(numbered.drop("segment_id"))).cache()
     values, index, _ = silhouettes(scaled, estimator.labels_, random_state=options.seed)
     knives = {
-        new: tuple(np.sort(values[estimator.labels_[index] == old])[::-1].round(4).tolist()) for new, old in enumerate(order)
+        new: tuple(np.sort(values[estimator.labels_[index] == old])[::-1].round(4).tolist())
+        for new, old in enumerate(order)
     }
     total = labelled.agg(n=labelled.count(), orders=labelled["frequency"].sum(), revenue=labelled["monetary"].sum())
     totals = total.to_pyarrow().to_pylist()[0]
@@ -458,7 +480,9 @@ def _groups(labelled: ir.Table, pack: RulePack) -> tuple[tuple[str, str, int, De
 
 def _sample(labelled: ir.Table) -> Sample:
     """Customers for pictures, the same ones every time: those whose ids have the smallest MD5; one query."""
-    chosen = labelled.mutate(_place=labelled["customer_id"].hexdigest("md5")).order_by("_place", "customer_id").limit(SAMPLE)
+    chosen = (
+        labelled.mutate(_place=labelled["customer_id"].hexdigest("md5")).order_by("_place", "customer_id").limit(SAMPLE)
+    )
     table = chosen.select(
         "recency_days", "frequency", chosen["monetary"].cast("float64").name("monetary"), "segment_id"
     ).to_pyarrow()

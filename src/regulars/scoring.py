@@ -62,7 +62,9 @@ class Cuts:
         cuts: tuple[Cut, ...] = getattr(self, measure)
         following = (*cuts[1:], object())
         return tuple(
-            number for number, (cut, after) in enumerate(zip(cuts, following, strict=True), 2) if cut is None or cut == after
+            number
+            for number, (cut, after) in enumerate(zip(cuts, following, strict=True), 2)
+            if cut is None or cut == after
         )
 
     def ranges(self, measure: str) -> tuple[tuple[int, Cut, Cut], ...]:
@@ -159,7 +161,9 @@ def load_pack(pack: str | Path) -> RulePack:
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise PackError(f"Cannot read the rule pack {path}: {error}.", hint="It must be a TOML file in UTF-8.") from error
+            raise PackError(
+                f"Cannot read the rule pack {path}: {error}.", hint="It must be a TOML file in UTF-8."
+            ) from error
     try:
         return parse_pack(tomllib.loads(text), source=str(pack))
     except tomllib.TOMLDecodeError as error:
@@ -172,9 +176,12 @@ def parse_pack(data: Mapping[str, Any], *, source: str) -> RulePack:
     if not isinstance(levels, int) or not 2 <= levels <= 9:
         raise PackError(f"Rule pack {source}: levels is {levels!r}.", hint="Give a whole number from 2 to 9.")
     entries = data.get("groups")
-    if not isinstance(entries, list) or not all(isinstance(g, dict) and isinstance(g.get("name"), str) for g in entries):
+    if not isinstance(entries, list) or not all(
+        isinstance(g, dict) and isinstance(g.get("name"), str) for g in entries
+    ):
         raise PackError(
-            f"Rule pack {source} has no [[groups]], or one without a name.", hint="See docs/extending.md for an example."
+            f"Rule pack {source} has no [[groups]], or one without a name.",
+            hint="See docs/extending.md for an example.",
         )
     fixed = data.get("recency_days")
     ordered = isinstance(fixed, list) and fixed == sorted(fixed, reverse=True) and len(fixed) == levels - 1
@@ -261,9 +268,7 @@ def score(customers: ir.Table, cuts: Cuts, *, pack: RulePack) -> ir.Table:
         m_score=_points(customers["monetary"], cuts.monetary),
     )
     scored = scored.mutate(
-        rfm_score=scored["r_score"].cast("string")
-        + scored["f_score"].cast("string")
-        + scored["m_score"].cast("string")
+        rfm_score=scored["r_score"].cast("string") + scored["f_score"].cast("string") + scored["m_score"].cast("string")
     )
     named = [(scored["rfm_score"].isin(group.cells), ibis.literal(group.name)) for group in pack.groups]
     return scored.mutate(rfm_group=ibis.cases(*named))

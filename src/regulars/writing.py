@@ -41,7 +41,13 @@ CSV_LIMIT = 1_000_000  # customers; beyond, customers.csv is written only when a
 _FIRST = (
     "customer_id", "recency_days", "frequency", "monetary", "r_score", "f_score", "m_score", "rfm_group", "segment",
 )  # fmt: skip
-_DECIMALS = {"avg_order_value": 2, "median_gap_days": 1, "return_rate": 4, "distance": 4, "value_percentile": 4}
+_DECIMALS = {
+    "avg_order_value": 2,
+    "median_gap_days": 1,
+    "return_rate": 4,
+    "distance": 4,
+    "value_percentile": 4,
+}
 _VERSIONS = ("regulars", "ibis-framework", "duckdb", "scikit-learn", "numpy", "pyarrow", "matplotlib")
 
 
@@ -133,7 +139,10 @@ def write_assignment(result: Assignment, folder: str | Path) -> Path:
         people = sum(n for _, n, _ in result.segments) + result.unassigned
         _write_customers(place, result.customers, with_csv=people <= CSV_LIMIT)
         _write_json(place / "facts.json", result.to_dict())
-        _write_json(place / "run.json", {"versions": {name: version(name) for name in _VERSIONS}, "source": result.source})
+        _write_json(
+            place / "run.json",
+            {"versions": {name: version(name) for name in _VERSIONS}, "source": result.source},
+        )
     return Path(folder)
 
 
@@ -254,7 +263,8 @@ def _explained(target: Path) -> Iterator[None]:
         if isinstance(error, duckdb.Error):
             raise
         raise OutputError(
-            f"Cannot write {target}: {error.strerror or error}.", hint="Choose a folder that you may write to with -o."
+            f"Cannot write {target}: {error.strerror or error}.",
+            hint="Choose a folder that you may write to with -o.",
         ) from error
 
 

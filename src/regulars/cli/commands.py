@@ -70,18 +70,22 @@ LayoutName = Annotated[
 Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.", rich_help_panel=_READING)]
 DayFirst = Annotated[
     bool | None,
-    typer.Option("--dayfirst/--monthfirst", help="How 1/2/2024 is meant.", show_default=False, rich_help_panel=_READING),
+    typer.Option(
+        "--dayfirst/--monthfirst", help="How 1/2/2024 is meant.", show_default=False, rich_help_panel=_READING
+    ),
 ]
 Currency = Annotated[str | None, typer.Option(help="The currency to keep, such as GBP.", rich_help_panel=_READING)]
 OnUnreadable = Annotated[
-    Unreadable, typer.Option(help="Cells that cannot be read: stop, or set the rows aside.", rich_help_panel=_READING)
+    Unreadable,
+    typer.Option(help="Cells that cannot be read: stop, or set the rows aside.", rich_help_panel=_READING),
 ]
 OnReturns = Annotated[
     ReturnsPolicy,
     typer.Option(help="net: a return takes back its purchase. drop: returns are ignored.", rich_help_panel=_CLEANING),
 ]
 AllProducts = Annotated[
-    bool, typer.Option("--all-products", help="Keep postage, fees and other service codes.", rich_help_panel=_CLEANING)
+    bool,
+    typer.Option("--all-products", help="Keep postage, fees and other service codes.", rich_help_panel=_CLEANING),
 ]
 AsOf = Annotated[
     datetime | None,
@@ -167,15 +171,20 @@ def check(
 def segment(
     source: Source,
     output: RunFolder = Path("run"),
-    k: Annotated[int | None, typer.Option("--k", help="Number of segments; chosen otherwise.", rich_help_panel=_SEGMENTS)] = None,
+    k: Annotated[
+        int | None,
+        typer.Option("--k", help="Number of segments; chosen otherwise.", rich_help_panel=_SEGMENTS),
+    ] = None,
     scale: Annotated[
         ScaleName, typer.Option(help="How days, orders and money are scaled.", rich_help_panel=_SEGMENTS)
     ] = ScaleName.sqrt_log,
     groups: Annotated[
-        str, typer.Option(help="Rule pack: eleven, shopify, klaviyo, or your own TOML file.", rich_help_panel=_SEGMENTS)
+        str,
+        typer.Option(help="Rule pack: eleven, shopify, klaviyo, or your own TOML file.", rich_help_panel=_SEGMENTS),
     ] = "eleven",
     actions: Annotated[
-        str | None, typer.Option(help="TOML file with names and actions of your own.", rich_help_panel=_SEGMENTS)
+        str | None,
+        typer.Option(help="TOML file with names and actions of your own.", rich_help_panel=_SEGMENTS),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=_SEGMENTS)] = 0,
     map_: Map = None,
@@ -189,7 +198,12 @@ def segment(
     as_of: AsOf = None,
     customers_csv: Annotated[
         bool | None,
-        typer.Option("--csv/--no-csv", help="Write customers.csv; default: up to a million.", show_default=False, rich_help_panel=_OUTPUT),
+        typer.Option(
+            "--csv/--no-csv",
+            help="Write customers.csv; default: up to a million.",
+            show_default=False,
+            rich_help_panel=_OUTPUT,
+        ),
     ] = None,
     figures: Annotated[bool, typer.Option(help="Draw the figures.", rich_help_panel=_OUTPUT)] = True,
     as_json: AsJson = False,
@@ -339,7 +353,7 @@ def _columns(pairs: list[str] | None) -> Columns | None:
         if not equals or not theirs.strip() or ours not in Columns.names():
             raise OptionError(
                 f"Cannot use --map {pair!r}.",
-                hint=f"Write --map OURS=YOURS, such as --map customer_id=\"Customer ID\". Ours are {listed(Columns.names())}.",
+                hint=f'Write --map OURS=YOURS, such as --map customer_id="Customer ID". Ours are {listed(Columns.names())}.',
             )
         given[ours] = theirs.strip()
     return Columns(**given) if given else None

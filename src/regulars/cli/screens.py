@@ -59,7 +59,12 @@ class Stages:
 def stages(*, quiet: bool = False) -> Iterator[Stages]:
     """Progress on stderr where that is a terminal; nothing is shown in pipes."""
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         shown = Stages(bar)
         yield shown
@@ -104,13 +109,21 @@ def show_audit(audit: Audit, *, currency: str | None) -> None:
             continue
         aside = ("", "") if line.rule == "raw" else (f"{line.rows:,}", _money(line.amount, currency))
         table.add_row(
-            escape(line.title), *aside, f"{line.rows_left:,}", f"{line.orders_left:,}", f"{line.customers_left:,}"
+            escape(line.title),
+            *aside,
+            f"{line.rows_left:,}",
+            f"{line.orders_left:,}",
+            f"{line.customers_left:,}",
         )
     console.print(table)
     console.print(
         f"From {audit.first_day} to {audit.last_day}. Kept: {_money(audit.kept.amount_left, currency)} of "
         f"{_money(audit.raw.amount_left, currency)}; "
-        + ("rows and money reconcile to the cent." if audit.reconciles else "[red]rows and money do NOT reconcile.[/red]")
+        + (
+            "rows and money reconcile to the cent."
+            if audit.reconciles
+            else "[red]rows and money do NOT reconcile.[/red]"
+        )
     )
     if audit.unmatched_returns:
         console.print(
@@ -144,7 +157,10 @@ def show_result(result: Segmentation, output: Path) -> None:
         )
     console.print(table)
     console.print(
-        Text(f"Last order, orders and spend are medians; last order is counted back from {result.as_of}.", style="dim")
+        Text(
+            f"Last order, orders and spend are medians; last order is counted back from {result.as_of}.",
+            style="dim",
+        )
     )
     console.print()
     _show_notable(console, "High-value", result.high_value, result.currency, most=3)
@@ -214,6 +230,6 @@ def _money(value: Decimal | float | None, currency: str | None) -> str:
     if value is None:
         return ""
     symbol = _SYMBOLS.get(currency or "", "")
-    text = f"{abs(value):,.2f}" if abs(value) < 1000 else f"{abs(value):,.0f}"  # noqa: PLR2004
+    text = f"{abs(value):,.2f}" if abs(value) < 1000 else f"{abs(value):,.0f}"
     suffix = f" {currency}" if currency and not symbol else ""
     return f"{'-' if value < 0 else ''}{symbol}{text}{suffix}"

@@ -16,6 +16,7 @@ import ibis
 import ibis.expr.types as ir
 
 from regulars.errors import OptionError, listed
+
 __all__ = [
     "Action",
     "Gaps",
@@ -247,7 +248,8 @@ def load_actions(path: str | Path | None = None) -> dict[tuple[str, str], Action
         own = tomllib.loads(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise OptionError(
-            f"Cannot read the actions file {path}: {error}.", hint="It must be a TOML file in UTF-8 (docs/extending.md)."
+            f"Cannot read the actions file {path}: {error}.",
+            hint="It must be a TOML file in UTF-8 (docs/extending.md).",
         ) from error
     keys = set(Action.__dataclass_fields__)
     for tier, cells in own.items():
@@ -287,7 +289,7 @@ def name_segments(
             name=name,
             tier=tier,
             activity=state,
-            why=_why(profile, gaps, tier=tier, state=state, by_order=len(profiles) <= 3),  # noqa: PLR2004
+            why=_why(profile, gaps, tier=tier, state=state, by_order=len(profiles) <= 3),
             action=action,
             profile=profile,
         )
@@ -296,7 +298,11 @@ def name_segments(
 
 
 def _tiers(profiles: Sequence[Profile]) -> list[Tier]:
-    by_order: dict[int, tuple[Tier, ...]] = {1: ("moderate",), 2: ("high", "low"), 3: ("high", "moderate", "low")}
+    by_order: dict[int, tuple[Tier, ...]] = {
+        1: ("moderate",),
+        2: ("high", "low"),
+        3: ("high", "moderate", "low"),
+    }
     if len(profiles) in by_order:
         ranked = sorted(profiles, key=lambda profile: (-profile.value_percentile, profile.id))
         found = {profile.id: tier for profile, tier in zip(ranked, by_order[len(profiles)], strict=True)}
@@ -314,11 +320,18 @@ def _activity(profile: Profile, gaps: Gaps) -> Activity:
 
 def _why(profile: Profile, gaps: Gaps, *, tier: str, state: str, by_order: bool) -> tuple[str, ...]:
     place = f"on average its customers rank above {profile.value_percentile:.0%} of all by orders and spend"
-    limits = {"high": f"high from {HIGH:.0%}", "low": f"low below {LOW:.0%}", "moderate": f"between {LOW:.0%} and {HIGH:.0%}"}
+    limits = {
+        "high": f"high from {HIGH:.0%}",
+        "low": f"low below {LOW:.0%}",
+        "moderate": f"between {LOW:.0%} and {HIGH:.0%}",
+    }
     value = f"{tier} value: {place} ({'by order among the segments' if by_order else limits[tier]})"
     recency = f"half of them bought within {profile.median('recency_days'):.0f} days"
     if state == "new":
-        return value, f"new: {profile.new_share:.0%} of them first bought within {gaps.p90} days (60% is enough)"
+        return (
+            value,
+            f"new: {profile.new_share:.0%} of them first bought within {gaps.p90} days (60% is enough)",
+        )
     rhythm = {
         "active": f"three of four customers who come back do so within {gaps.p75} days",
         "cooling": f"three of four customers who come back do so within {gaps.p75} days, 95% within {gaps.p95}",

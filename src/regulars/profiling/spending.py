@@ -53,7 +53,9 @@ def describe_spending(lines: ir.Table) -> Spending:
     months = lines.group_by(month=lines["ordered_at"].strftime("%Y-%m")).agg(
         revenue=money, orders=lines["order_id"].nunique(), customers=lines["customer_id"].nunique()
     )
-    grid = lines.group_by(day=lines["ordered_at"].day_of_week.index(), hour=lines["ordered_at"].hour()).agg(revenue=money)
+    grid = lines.group_by(day=lines["ordered_at"].day_of_week.index(), hour=lines["ordered_at"].hour()).agg(
+        revenue=money
+    )
     week = [[0.0] * 24 for _ in range(7)]
     for row in grid.to_pyarrow().to_pylist():
         week[row["day"]][row["hour"]] = float(row["revenue"])
@@ -74,7 +76,9 @@ def _rows(table: ir.Table) -> tuple[tuple[Any, ...], ...]:
 def _countries(lines: ir.Table) -> tuple[tuple[str, int, int, Decimal], ...]:
     named = lines.mutate(country=lines["country"].fill_null("not given"))
     table = named.group_by("country").agg(
-        customers=named["customer_id"].nunique(), orders=named["order_id"].nunique(), revenue=named["amount"].sum()
+        customers=named["customer_id"].nunique(),
+        orders=named["order_id"].nunique(),
+        revenue=named["amount"].sum(),
     )
     return _rows(table.order_by(ibis.desc("revenue"), "country"))
 

@@ -1,0 +1,103 @@
+"""Five figures of a segmentation, with Matplotlib and Seaborn. They read facts and compute nothing but bins.
+
+Each function takes a `Segmentation` and gives a `matplotlib.figure.Figure`; `draw_figures` writes all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from regulars.errors import OptionError, OutputError, listed
+from regulars.figures.choice import elbow_method, silhouette_score
+from regulars.figures.clusters import customer_clusters
+from regulars.figures.look import house_style
+from regulars.figures.rfm import rfm_distribution
+from regulars.figures.spending import spending_patterns
+
+if TYPE_CHECKING:
+    from regulars.pipeline import Segmentation
+
+__all__ = [
+    "FIGURES",
+    "customer_clusters",
+    "draw_figures",
+    "elbow_method",
+    "rfm_distribution",
+    "silhouette_score",
+    "spending_patterns",
+]
+
+#: Name of the file → function that draws it.
+FIGURES: dict[str, Callable[[Segmentation], Figure]] = {
+    "rfm_distribution": rfm_distribution,
+    "customer_clusters": customer_clusters,
+    "elbow_method": elbow_method,
+    "silhouette_score": silhouette_score,
+    "spending_patterns": spending_patterns,
+}
+
+#: Format → what must not stand in the file, so that every run gives the same bytes.
+_METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}}
+
+_SVG_DPI = 90  # of the points of scatter plots, which are pixels there too
+
+
+def draw_figures(
+    result: Segmentation,
+    folder: str | Path,
+    *,
+    formats: Sequence[str] = ("png", "svg"),
+    dpi: int = 150,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[Path, ...]:
+    """Write all figures into a folder, which is made where it is missing; equal facts give equal bytes.
+
+    Parameters
+    ----------
+    result
+        The facts to draw.
+    folder
+        Where to; files of the same name are replaced.
+    formats
+        Of ``"png"`` and ``"svg"``.
+    dpi
+        Dots per inch: figures are 9 inches wide.
+    progress
+        Called with the figure in words, figures done and figures in all.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of `FIGURES` and `formats`.
+
+    Raises
+    ------
+    OptionError
+        A format is unknown.
+    OutputError
+        The folder or a file cannot be written.
+    """
+    if unknown := [name for name in formats if name not in _METADATA]:
+        raise OptionError(f"There is no figure format {unknown[0]!r}.", hint=f"Choose from {listed(_METADATA)}.")
+    target = Path(folder)
+    written = []
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for done, (name, draw) in enumerate(FIGURES.items()):
+            if progress is not None:
+                progress(f"Drawing {name.replace('_', ' ')}", done, len(FIGURES))
+            with house_style():
+                figure = draw(result)
+                for kind in formats:
+                    path = target / f"{name}.{kind}"
+                    figure.savefig(path, format=kind, dpi=dpi if kind == "png" else _SVG_DPI, metadata=_METADATA[kind])
+                    written.append(path)
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write figures to {target}: {error.strerror or error}.", hint="Choose a folder that you may write to."
+        ) from error
+    return tuple(written)

@@ -1,0 +1,260 @@
+"""The look of all figures: colours, symbols, frame, and how numbers are written."""
+
+from __future__ import annotations
+
+import textwrap
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+from matplotlib import font_manager, patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from regulars.pipeline import Segmentation
+
+#: Petroff's ten, told apart under colour-vision deficiency, and two for the rare eleventh and twelfth segment.
+PALETTE = (
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+    *("#2d6a4f", "#3d2c5e"),
+)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
+
+INK, MUTED, GRID, BAND = "#1f2933", "#55606e", "#e2e6eb", "#eef1f5"
+BAR = "#5c7389"  # for what belongs to no segment
+
+WIDTH = 9.0  # inches; a README shows it at about 900 px
+SMALL = 8.5  # points
+
+_CJK = ("Noto Sans CJK JP", "Noto Sans CJK SC", "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic")
+_STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": MUTED,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.5,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlecolor": INK,
+    "font.size": 9.5,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.7,
+    "lines.linewidth": 1.6,
+    "svg.hashsalt": "regulars",
+    "text.color": INK,
+    "text.parse_math": False,  # a name may hold a $
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 9,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 9,
+}
+_LOCK = threading.RLock()  # Matplotlib's settings belong to the process
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house style, whatever the user's own settings are, and give those back unchanged."""
+    with _LOCK, matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        known = set(font_manager.get_font_names())
+        families = ["DejaVu Sans", *(name for name in _CJK if name in known)]
+        matplotlib.rcParams.update(_STYLE | {"font.family": families})
+        yield
+
+
+def drawn(draw: Callable[[Segmentation], Figure]) -> Callable[[Segmentation], Figure]:
+    """Make a function draw in the house style; ticks and layout are settled before the style is left."""
+
+    @wraps(draw)
+    def styled(result: Segmentation) -> Figure:
+        with house_style():
+            figure = draw(result)
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # everything keeps its place from here on
+            return figure
+
+    return styled
+
+
+def framed(result: Segmentation, *, title: str, subtitle: str, height: float) -> Figure:
+    """Start an empty figure: the finding on top, how to read it below, the source at the foot; `height` in inches is for the axes."""
+    heading = wrapped(title, 78)
+    reading = wrapped(subtitle, 128, even=False)
+    top = 0.16 + 0.25 * (heading.count("\n") + 1)
+    header = top + 0.17 * (reading.count("\n") + 1) + 0.14
+    total = height + header + 0.3
+    figure = Figure(figsize=(WIDTH, total), layout="constrained")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0.006, 0.3 / total, 0.988, height / total), w_pad=0.06, h_pad=0.04, wspace=0.04, hspace=0.05)
+    placing: dict[str, Any] = {"x": 0.012, "ha": "left", "in_layout": False}
+    figure.suptitle(heading, y=1 - 0.12 / total, va="top", fontsize=13.5, fontweight="bold", **placing)
+    figure.text(s=reading, y=1 - top / total, va="top", color=MUTED, **placing)
+    source = shortened(result.source, 70)
+    foot = f"{source} · {counted(result.customers_total, 'customer')} · as of {day(result.as_of)}"
+    figure.text(s=foot, y=0.09 / total, va="bottom", color=MUTED, fontsize=SMALL, **placing)
+    return figure
+
+
+def colour(segment_id: int) -> str:
+    """Colour of a segment, the same in every figure."""
+    return PALETTE[segment_id % len(PALETTE)]
+
+
+def marker(segment_id: int) -> str:
+    """Symbol of a segment, the same in every figure."""
+    return MARKERS[segment_id % len(MARKERS)]
+
+
+def haloed(text: Text, width: float = 2.5) -> Text:
+    """Put a white rim around a text, so that it can be read on whatever lies below."""
+    text.set_path_effects([patheffects.withStroke(linewidth=width, foreground="white")])
+    return text
+
+
+def mark_chosen(axes: Axes, k: int) -> None:
+    """Draw the dashed line at the chosen k, named on top."""
+    axes.axvline(k, color=INK, linestyle=(0, (4, 3)), linewidth=1.3, zorder=1.5, label=f"k = {k}")
+    right = axes.get_xlim()[1]
+    near_end = k > right - 1
+    axes.annotate(
+        f"k = {k} chosen",
+        (k, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4 if near_end else 4, -2),
+        textcoords="offset points",
+        ha="right" if near_end else "left",
+        va="top",
+        fontweight="bold",
+    )
+
+
+def sampled(result: Segmentation) -> str:
+    """Say that points are a sample, where they are; else ``""``."""
+    shown = len(result.sample.segment_id)
+    return "" if shown >= result.customers_total else f" A sample of {shown:,} customers is shown."
+
+
+def wrapped(text: str, width: int, *, most: int = 6, even: bool = True) -> str:
+    """Break a text into at most `most` lines, about as long as each other where `even`.
+
+    Examples
+    --------
+    >>> wrapped("Occasional moderate, more frequent", 20)
+    'Occasional moderate,\\nmore frequent'
+    """
+    words = " ".join(text.split())
+    lines = textwrap.wrap(words, width, max_lines=most, placeholder=" …")
+    cut = " ".join(lines) != words
+    for narrower in range(width - 1, 0, -1):
+        fewer = textwrap.wrap(words, narrower, break_long_words=False)
+        if cut or not even or len(fewer) > len(lines) or any(len(line) > narrower for line in fewer):
+            break
+        lines = fewer
+    return "\n".join(lines)
+
+
+def shortened(text: str, most: int) -> str:
+    """Cut a text in its middle, where both ends tell most (a path)."""
+    return text if len(text) <= most else f"{text[: most // 3]}…{text[-(most - most // 3 - 1) :]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "order"), counted(18276, "order")
+    ('1 order', '18,276 orders')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """Write a share, 0 to 1, with two digits that count.
+
+    Examples
+    --------
+    >>> percent(0.126), percent(0.054), percent(0.0004), percent(0.0)
+    ('13%', '5.4%', '<0.1%', '0%')
+    """
+    if 0 < share < 0.0005:  # noqa: PLR2004 - would read 0.0%
+        return "<0.1%"
+    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"  # noqa: PLR2004
+
+
+def amount(value: float) -> str:
+    """Write a number in short: thousands as k, millions as M.
+
+    Examples
+    --------
+    >>> [amount(number) for number in (0, 2.9, 652.41, 1234, 45_600, 8_289_382, 999_999)]
+    ['0', '2.90', '652', '1.2k', '46k', '8.3M', '1M']
+    """
+    if value < 0:
+        return f"−{amount(-value)}"
+    if value < 9.995 and value != round(value):  # noqa: PLR2004 - cents matter below ten
+        return f"{value:.2f}"
+    for limit, divisor, letter in ((999.5, 1, ""), (999.5e3, 1e3, "k"), (999.5e6, 1e6, "M"), (float("inf"), 1e9, "bn")):
+        if value < limit:
+            short = value / divisor
+            digits = 1 if divisor > 1 and short < 9.95 else 0  # noqa: PLR2004
+            return f"{short:,.{digits}f}".removesuffix(".0") + letter
+    return f"{value:g}"
+
+
+_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
+
+
+def money(value: float, currency: str | None, *, short: bool = True) -> str:
+    """Write money with the symbol of the currency or its code, in short or in whole units.
+
+    Examples
+    --------
+    >>> money(652.41, "GBP"), money(1234, "CHF"), money(-5, "€"), money(12, None)
+    ('£652', 'CHF 1.2k', '−€5', '12')
+    """
+    known = _SYMBOLS.get((currency or "").upper(), currency or "")
+    sign = f"{known} " if known[-1:].isalpha() else known
+    size = abs(value)
+    return f"{'−' if value < 0 else ''}{sign}{amount(size) if short or size < 10 else f'{size:,.0f}'}"  # noqa: PLR2004
+
+
+def unit(currency: str | None) -> str:
+    """Name the money of an axis: symbol or code, or ``"money"``."""
+    return _SYMBOLS.get((currency or "").upper(), currency or "") or "money"
+
+
+def money_ticks(currency: str | None) -> FuncFormatter:
+    """Write money on an axis."""
+    return FuncFormatter(lambda value, _: money(value, currency))
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def day(value: date) -> str:
+    """Write a day in words, whatever the locale: ``9 Dec 2011``."""
+    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+
+
+def headroom(axes: Axes, values: Sequence[float], *, share: float = 0.12) -> None:
+    """Leave room for labels above bars or points that start at zero."""
+    highest = max([*values, 0.0])
+    axes.set_ylim(0, highest * (1 + share) if highest > 0 else 1)

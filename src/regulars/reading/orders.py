@@ -1,0 +1,209 @@
+"""`read`: any source → `Orders`, the order lines and everything that was decided about them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ibis.common.exceptions import OperationNotDefinedError, UnsupportedOperationError
+
+from regulars.errors import ColumnError, OptionError, SourceError
+from regulars.reading.opening import drop, open_source
+from regulars.reading.recognising import Layout, Match, load_layout, recognise
+from regulars.reading.understanding import understand
+from regulars.schema import Columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import ibis.expr.types as ir
+
+    Unreadable = Literal["error", "set_aside"]
+
+UNABLE = (OperationNotDefinedError, UnsupportedOperationError, NotImplementedError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """Order lines, and what was decided to read them.
+
+    Parameters
+    ----------
+    table
+        One row per order line: the columns of `schema.ORDERS`, those of `schema.OPTIONAL_ORDERS` that the
+        source has, then every other column of the source under its own name, or `source_<name>` where that is
+        ours. Then `other_currency`, only where one of several currencies was chosen, and `unreadable`, only
+        where such cells were set aside.
+    layout
+        The layout that was recognised or asked for.
+    matches
+        Our fields and the source's columns that were taken for them.
+    unmatched
+        The source's columns that nothing claimed.
+    source
+        The source's name for people.
+    fingerprint
+        sha256 over the content of the files; of schema and row count for frames; empty for Ibis tables.
+    has_order_id
+        False where the order is made from customer and calendar day.
+    has_product, has_quantity
+        Whether the source says which product, and how many.
+    currency
+        The currency of the amounts, where it is known.
+    notes
+        What was found out or decided, in words.
+    """
+
+    table: ir.Table
+    layout: Layout
+    matches: tuple[Match, ...]
+    unmatched: tuple[str, ...]
+    source: str
+    fingerprint: str
+    has_order_id: bool
+    has_product: bool
+    has_quantity: bool
+    currency: str | None
+    notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{match.field}={match.column!r}" for match in self.matches)
+        return f"Orders({self.source!r}, layout={self.layout.name!r}, {found})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the layout by name, the table by its columns."""
+        return {
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "layout": self.layout.name,
+            "matches": [asdict(match) for match in self.matches],
+            "unmatched": list(self.unmatched),
+            "columns": list(self.table.columns),
+            "has_order_id": self.has_order_id,
+            "has_product": self.has_product,
+            "has_quantity": self.has_quantity,
+            "currency": self.currency,
+            "notes": list(self.notes),
+        }
+
+
+def read(
+    source: object,
+    *,
+    columns: Columns | None = None,
+    layout: str | Path | None = None,
+    sheet: str | None = None,
+    dayfirst: bool | None = None,
+    currency: str | None = None,
+    unreadable: Unreadable = "error",
+) -> Orders:
+    r"""Read order lines from a file, a folder, a frame or an Ibis table.
+
+    Columns are recognised, dates and numbers are read by the evidence of whole columns. Nothing is dropped but
+    completely blank lines; what was decided stands in `Orders.notes`.
+
+    Parameters
+    ----------
+    source
+        A path, folder or pattern of files of one kind (CSV and the like, Parquet, Excel); a pandas, Polars or
+        Arrow table; an Ibis table.
+    columns
+        The source's own names for our fields; they win field by field.
+    layout
+        The name of a shipped layout or the path of a TOML file; `None` takes the one that fits the header.
+    sheet
+        The sheet of a workbook; `None` takes the first that has the needed columns.
+    dayfirst
+        Whether 1/2/2010 is in February; `None` lets the column decide. Dates with dots are always day first.
+    currency
+        The currency that counts where there are several: rows in others are marked in `other_currency`.
+    unreadable
+        ``"error"`` stops at a cell that cannot be understood; ``"set_aside"`` leaves it null and names it in the
+        column `unreadable`.
+
+    Returns
+    -------
+    Orders
+
+    Raises
+    ------
+    SourceError
+        The source is missing, empty, damaged, or of an unknown kind, or its files do not go together.
+    ColumnError
+        No column for the customer, the date, or the amount (or quantity and unit price).
+    UnreadableError
+        A date or number cannot be understood, or nothing tells the day from the month.
+    NotEnoughDataError
+        There is no row, or none with a customer.
+    OptionError
+        A layout, a currency or another option does not exist or does not fit.
+
+    Notes
+    -----
+    Text files, workbooks and frames are copied into a private in-memory DuckDB; Parquet is scanned in place; an
+    Ibis table stays on its own backend. Queries, whatever the size: one that counts the evidence, one that counts
+    what cannot be understood; one for currencies where cells name them; for copied sources one per file and one
+    that writes the table; for several Parquet files one each. Before an error up to two that look for its row.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> lines = pa.table({
+    ...     "Client": ["7", "7", None],
+    ...     "Order": ["A1", "A1", "A2"],
+    ...     "Date": ["31/12/2010", "31/12/2010", "01/02/2011"],
+    ...     "Qty": ["2", "1", "3"],
+    ...     "Price": ["£1.50", "£4", "£1,002.25"],
+    ... })
+    >>> orders = read(lines)
+    >>> for row in orders.table.order_by("order_id", "amount").to_pyarrow().to_pylist():
+    ...     print(row["customer_id"], row["order_id"], row["ordered_at"].date(), row["amount"])
+    7 A1 2010-12-31 3.0000
+    7 A1 2010-12-31 4.0000
+    None A2 2011-02-01 3006.7500
+    >>> orders.currency
+    'GBP'
+    >>> print(*orders.notes, sep="\n")
+    Dates are day first (31/12/2010): the first part is above 12 in 2 of 3 cells.
+    Amounts are in GBP.
+    """
+    if unreadable not in ("error", "set_aside"):
+        raise OptionError(
+            f"There is no way {unreadable!r} to treat unreadable cells.",
+            hint="Choose 'error' or 'set_aside'.",
+        )
+    mapped = columns or Columns()
+    chosen = None if layout is None else load_layout(layout)
+
+    def fits(header: tuple[str, ...]) -> bool:
+        try:
+            recognise(header, columns=mapped, layout=chosen, source="")
+        except ColumnError:
+            return False
+        return True
+
+    opened = open_source(source, sheet=sheet, fits=fits)
+    found = recognise(opened.table.columns, columns=mapped, layout=chosen, source=opened.source)
+    try:
+        lines = understand(opened, found, dayfirst=dayfirst, currency=currency, set_aside=unreadable == "set_aside")
+    except UNABLE as error:
+        engine = opened.table.get_backend().name
+        raise SourceError(
+            f"{engine}, the engine of {opened.source}, cannot read dates or numbers from text.",
+            hint="Cast the date to timestamp and the numbers to decimal in the table, then read it.",
+        ) from error
+    drop(opened)
+    fields = {match.field for match in found.matches}
+    return Orders(
+        table=lines.table,
+        layout=found.layout,
+        matches=found.matches,
+        unmatched=found.unmatched,
+        source=opened.source,
+        fingerprint=opened.fingerprint,
+        has_order_id="order_id" in fields,
+        has_product="product_id" in fields,
+        has_quantity="quantity" in fields,
+        currency=lines.currency,
+        notes=(*opened.notes, *found.notes, *lines.notes),
+    )

@@ -1,0 +1,402 @@
+"""Cells of known columns → typed order lines, by the evidence of whole columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
+
+from regulars.errors import NotEnoughDataError, OptionError, UnreadableError, listed
+from regulars.reading import dates, numbers
+from regulars.reading.texts import as_id, as_text, attempt, filled
+from regulars.schema import MONEY, OPTIONAL_ORDERS, ORDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import ibis.expr.types as ir
+
+    from regulars.reading.opening import Opened
+    from regulars.reading.recognising import Recognised
+
+    Counts = Mapping[str, int]
+    Read = Callable[[ir.Value], ir.Value]
+
+NUMBERS = ("quantity", "unit_price", "amount")
+IDS = ("customer_id", "order_id", "product_id")
+TEXTS = ("product", "country", "email")
+WORDS = {"ordered_at": "date", "quantity": "quantity", "unit_price": "unit price", "amount": "amount"}
+TAKEN = frozenset({*ORDERS, *OPTIONAL_ORDERS, "reason", "unreadable", "other_currency"})
+MADE_ORDERS = "There is no order number: what a customer buys on one day counts as one order."
+ROW = "_regulars_row"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Typed order lines, their currency, and what was decided on the way."""
+
+    table: ir.Table
+    currency: str | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How the cells of one column become values of one field."""
+
+    field: str
+    column: str
+    read: Read
+
+    @property
+    def value(self) -> str:
+        """The column with the values, on the way."""
+        return f"_regulars_{self.field}"
+
+    @property
+    def text(self) -> str:
+        """The column with the cells as text, null where empty; only for fields that may be unreadable."""
+        return f"_regulars_{self.field}_text"
+
+    @property
+    def strict(self) -> bool:
+        """Whether a cell that is neither empty nor understood is an error."""
+        return self.field in WORDS
+
+    def columns(self, cell: ir.Value) -> dict[str, ir.Value]:
+        """Everything that is read from a cell."""
+        read = {self.value: self.read(cell)}
+        return read | {self.text: _shown(cell)} if self.strict else read
+
+
+def _shown(cell: ir.Value) -> ir.StringValue:
+    """A cell as it stands in messages; null where it is empty, or of a type that is always understood."""
+    kind = cell.type()
+    if isinstance(kind, dt.Temporal):
+        return ibis.null("string")
+    if isinstance(kind, dt.Floating) and cell.get_backend().has_operation(ops.IsNan):
+        return ibis.ifelse(cell.isnan(), ibis.null("string"), cell.cast("string"))
+    return cell.cast("string") if isinstance(kind, dt.Numeric) else filled(cell)
+
+
+def understand(
+    opened: Opened, found: Recognised, *, dayfirst: bool | None, currency: str | None, set_aside: bool
+) -> Lines:
+    """Give the columns of a source their types.
+
+    Parameters
+    ----------
+    opened
+        Cells of any type, mostly text.
+    found
+        Which column is which.
+    dayfirst
+        The user's word on 1/2/2010; `None` lets the column decide.
+    currency
+        The user's choice among several.
+    set_aside
+        Mark rows with a cell that is not understood instead of raising.
+
+    Returns
+    -------
+    Lines
+        Copied sources are a temporary table of our own DuckDB, all others are lazy.
+
+    Notes
+    -----
+    Two queries: what decides over whole columns, and a count of cells that are not understood. One more where
+    amounts have currencies, one that writes the table where the source was copied, and up to two before an
+    error, for its words.
+    """
+    facts = _look(opened.table, found)
+    _refuse_nothing(opened, found, facts=facts)
+    readers, notes = _readers(opened, found, facts=facts, dayfirst=dayfirst)
+    table = _apply(opened.table, readers, copied=opened.copied)
+    chosen, other, said = _currency(table, readers, opened=opened, found=found, currency=currency)
+    columns = _columns(table, readers, unmatched=found.unmatched)
+    if other is not None:
+        columns["other_currency"] = other
+    columns["unreadable"] = _unreadable(table, readers)
+    if opened.copied:
+        table = table.filter(reduce(or_, (_anything(table[name]) for name in opened.table.columns)))
+    table = table.select(**columns)
+    if opened.copied:
+        table = opened.table.get_backend().create_table(ibis.util.gen_name("orders"), table, temp=True)
+    if not int(table["unreadable"].count().to_pyarrow().as_py()):
+        table = table.drop("unreadable")
+    elif not set_aside:
+        raise _first_unreadable(opened, readers)
+    if "order_id" not in {reader.field for reader in readers}:
+        notes.append(MADE_ORDERS)
+    return Lines(table=table, currency=chosen, notes=tuple(note for note in (*notes, *said) if note))
+
+
+def _anything(cell: ir.Value) -> ir.BooleanValue:
+    """Rows in which a cell holds anything."""
+    kind = cell.type()
+    return cell.re_search(r"\S") if isinstance(kind, dt.String) else cell.notnull()
+
+
+def _is_text(source: ir.Table, found: Recognised, *, field: str) -> bool:
+    """Whether a field's cells must be read from text: its column is there and has no type that fits."""
+    name = found.column(field)
+    if name is None:
+        return False
+    fitting = (dt.Timestamp, dt.Date) if field == "ordered_at" else (dt.Integer, dt.Floating, dt.Decimal)
+    return not isinstance(source[name].type(), fitting)
+
+
+def _look(source: ir.Table, found: Recognised) -> dict[str, dict[str, int]]:
+    """Count what decides how the columns are read, looking at each different cell once; one query."""
+    counts = source.agg(**{".rows": source.count()})
+    asked: dict[str, Callable[[ir.StringValue], dict[str, ir.BooleanValue]]] = {
+        "ordered_at": dates.evidence,
+        **dict.fromkeys(NUMBERS, numbers.evidence),
+        "customer_id": lambda _: {},
+    }
+    for field, evidence in asked.items():
+        if field != "customer_id" and not _is_text(source, found, field=field):
+            continue
+        cells = source.group_by(cell=source[found.column(field)]).agg(n=source.count())
+        text = as_id(cells["cell"]) if field == "customer_id" else filled(_number_as_text(cells["cell"]))
+        cells = cells.select("n", text=text)
+        shown = {"filled": cells["text"].notnull()} | evidence(cells["text"])
+        sums = {f"{field}.{name}": ibis.ifelse(says, cells["n"], 0).sum() for name, says in shown.items()}
+        counts = counts.cross_join(cells.agg(**sums))
+    row: dict[str, Any] = counts.to_pyarrow().to_pylist()[0]
+    facts: dict[str, dict[str, int]] = {}
+    for key, count in row.items():
+        field, name = key.split(".")
+        facts.setdefault(field, {})[name] = int(count or 0)
+    return facts
+
+
+def _number_as_text(cell: ir.Value) -> ir.Value:
+    """Numbers in a column of dates: 20101201.0 is 20101201."""
+    return as_id(cell) if isinstance(cell.type(), dt.Floating | dt.Decimal) else cell
+
+
+def _refuse_nothing(opened: Opened, found: Recognised, *, facts: Mapping[str, Counts]) -> None:
+    rows = facts[""]["rows"]
+    if not rows:
+        raise NotEnoughDataError(
+            f"{opened.source} has column names but no rows.", hint="Export it again, or choose another file."
+        )
+    if not facts["customer_id"]["filled"]:
+        raise NotEnoughDataError(
+            f"None of the {rows:,} rows of {opened.source} has a customer: "
+            f"the column {found.column('customer_id')} is empty.",
+            hint="Map another column with --map customer_id=COLUMN or Columns(customer_id=…).",
+        )
+
+
+def _readers(
+    opened: Opened, found: Recognised, *, facts: Mapping[str, Counts], dayfirst: bool | None
+) -> tuple[list[Reader], list[str]]:
+    """Choose for every field how its cells are read, and say why."""
+    readers, notes = [], []
+    for match in found.matches:
+        field, note = match.field, ""
+        read: Read = as_text
+        if field in IDS:
+            read = as_id
+        elif field == "currency":
+            read = _code
+        elif field == "ordered_at":
+            read, note = _date(opened, match.column, counts=facts.get(field), dayfirst=dayfirst)
+        elif field in NUMBERS:
+            read, note = _number(opened, match.column, facts=facts, field=field)
+            if facts.get(field, {}).get("marked"):
+                readers.append(Reader(field=f"{field}_sign", column=match.column, read=_sign))
+        readers.append(Reader(field=field, column=match.column, read=read))
+        notes.append(note)
+    return readers, notes
+
+
+def _code(cell: ir.Value) -> ir.StringValue:
+    return numbers.code(filled(cell))
+
+
+def _sign(cell: ir.Value) -> ir.StringValue:
+    return numbers.sign_in(filled(cell))
+
+
+def _date(opened: Opened, column: str, *, counts: Counts | None, dayfirst: bool | None) -> tuple[Read, str]:
+    """How dates are read; one or two queries before an error."""
+    if counts is None:
+        zone = getattr(opened.table[column].type(), "timezone", None)
+        note = f"Times in {column!r} have a time zone: their clock time is the engine's." if zone else ""
+        return (lambda cell: cell.cast("timestamp")), note
+    how = dates.style(counts, dayfirst=dayfirst)
+    if "year_last" in how.forms and how.day_first is None:
+        raise _ambiguous(opened, column, counts=counts)
+    return (lambda cell: dates.read_dates(filled(_number_as_text(cell)), how)), how.note
+
+
+def _ambiguous(opened: Opened, column: str, *, counts: Counts) -> UnreadableError:
+    hint = "Say --dayfirst or --monthfirst; in Python dayfirst=True or dayfirst=False."
+    if counts["day_first"] and counts["month_first"]:
+        day, cell = _first(opened, column, condition=dates.shows_day_first)
+        month, other = _first(opened, column, condition=dates.shows_month_first)
+        return UnreadableError(
+            f"The column {column} has dates with the day first and with the month first. "
+            f"{day}: {cell!r}. {month}: {other!r}.",
+            hint=f"Write all in one way. {hint}",
+        )
+    place, cell = _first(opened, column, condition=dates.undecided)
+    return UnreadableError(
+        f"{place}, column {column}: {cell!r} may have the day or the month first, "
+        "and no cell of the column tells which.",
+        hint=hint,
+    )
+
+
+def _first(opened: Opened, column: str, *, condition: Callable[[ir.StringValue], ir.BooleanValue]) -> tuple[str, str]:
+    """The place and the text of the first cell for which a condition holds; one query."""
+    rows = opened.table.select(cell=filled(opened.table[column]), row=ibis.row_number())
+    hit = rows.filter(condition(rows["cell"])).order_by("row").limit(1).to_pyarrow().to_pylist()[0]
+    return opened.place(hit["row"]), hit["cell"]
+
+
+def _number(opened: Opened, column: str, *, facts: Mapping[str, Counts], field: str) -> tuple[Read, str]:
+    if field not in facts:
+        return _typed_number, ""
+    rest = [facts[other] for other in NUMBERS if other != field and other in facts]
+    others = {mark: sum(counts[mark] for counts in rest) for mark in ("comma", "dot")}
+    how = numbers.style(facts[field], others=others, delimiter=opened.delimiter, column=column)
+    return (lambda cell: numbers.read_numbers(filled(cell), how)), how.note
+
+
+def _typed_number(cell: ir.Value) -> ir.Value:
+    return attempt(cell, MONEY)
+
+
+def _apply(source: ir.Table, readers: Sequence[Reader], *, copied: bool) -> ir.Table:
+    """Add what the readers read; in a copied source each different text is read once and joined."""
+    table = source
+    for reader in readers:
+        cell = source[reader.column]
+        if not (copied and isinstance(cell.type(), dt.String)):
+            table = table.mutate(**reader.columns(table[reader.column]))
+            continue
+        key = f"{reader.value}_key"
+        once = source.select(**{key: cell}).distinct()
+        once = once.mutate(**reader.columns(once[key]))
+        table = table.left_join(once, table[reader.column] == once[key]).drop(key)
+    return table
+
+
+def _currency(
+    table: ir.Table, readers: Sequence[Reader], *, opened: Opened, found: Recognised, currency: str | None
+) -> tuple[str | None, ir.BooleanValue | None, list[str]]:
+    """The currency of the amounts, the rows that are in another one (None if none is), and remarks.
+
+    One query, only where the cells name a currency.
+    """
+    named = [table[reader.value] for reader in readers if reader.field == "currency"]
+    named += [
+        ibis.ifelse(table[reader.value.removesuffix("_sign")].notnull(), table[reader.value], ibis.null("string"))
+        for reader in readers
+        if reader.field.endswith("_sign")
+    ]
+    usual = currency.strip().upper() if currency else found.layout.currency
+    if not named:
+        return usual, None, []
+    name = ibis.coalesce(*named)
+    rows = table.group_by(name=name).agg(n=table.count()).to_pyarrow().to_pylist()
+    counts = {row["name"]: row["n"] for row in rows if row["name"] is not None}
+    if not counts:
+        return usual, None, []
+    told = sorted(counts, key=lambda known: (-counts[known], known))
+    shown = listed(f"{known} ({counts[known]:,} {'row' if counts[known] == 1 else 'rows'})" for known in told)
+    if currency is None:
+        longest = max(told, key=len)
+        if any(not numbers.same_currency(known, longest) for known in told):
+            raise OptionError(
+                f"{opened.source} has amounts in several currencies: {shown}.",
+                hint="Choose one with --currency CODE or currency=…; rows in others are marked.",
+            )
+        return longest, None, [f"Amounts are in {longest}."]
+    same = [known for known in told if numbers.same_currency(known, str(usual))]
+    if not same:
+        raise OptionError(
+            f"{opened.source} has no amounts in {usual}. Found: {shown}.",
+            hint="Choose one of these with --currency CODE.",
+        )
+    if len(same) == len(told):
+        return usual, None, [f"Amounts are in {usual}."]
+    rest = sum(row["n"] for row in rows if row["name"] not in same)
+    note = f"Amounts are in {usual}, as you said; {rest:,} rows are in another currency or name none."
+    return usual, ~name.isin(same).fill_null(False), [note]
+
+
+def _columns(table: ir.Table, readers: Sequence[Reader], *, unmatched: Sequence[str]) -> dict[str, ir.Value]:
+    """All columns of the order lines but the flags, in their order."""
+    read = {reader.field: table[reader.value] for reader in readers if not reader.field.endswith("_sign")}
+    nothing = ibis.null(MONEY)
+    quantity, price = read.get("quantity", nothing), read.get("unit_price", nothing)
+    if "amount" not in read:
+        read["amount"] = attempt(quantity * price, MONEY)
+    elif "quantity" in read:
+        amount, pieces = read["amount"], quantity.abs()
+        read["unit_price"] = attempt(amount.abs() / pieces.nullif(0), MONEY)
+        read["quantity"] = ibis.cases((amount < 0, -pieces), (amount > 0, pieces), else_=quantity)
+    if "order_id" not in read:
+        read["order_id"] = read["customer_id"] + " " + read["ordered_at"].strftime("%Y-%m-%d")
+    read = {"quantity": nothing, "unit_price": nothing} | read
+    wanted = ORDERS | {name: kind for name, kind in OPTIONAL_ORDERS.items() if name in read}
+    ours = {name: read[name].cast(kind) for name, kind in wanted.items()}
+    return ours | {new: table[old] for old, new in _others(unmatched).items()}
+
+
+def _others(unmatched: Sequence[str]) -> dict[str, str]:
+    """The names of further columns beside ours; engines do not tell capitals apart."""
+    taken = {name.casefold() for name in unmatched} | TAKEN
+    names = {}
+    for name in unmatched:
+        new = name
+        if name.casefold() in TAKEN or name.startswith("_"):
+            new = f"source_{name}"
+            while new.casefold() in taken:
+                new = f"source_{new}"
+        taken.add(new.casefold())
+        names[name] = new
+    return names
+
+
+def _unreadable(table: ir.Table, readers: Sequence[Reader]) -> ir.StringValue:
+    """The first cell of a row that is not understood, as in "date '31/31/2011'"; null where all are."""
+    return ibis.cases(
+        *(
+            (_bad(table, reader), ibis.literal(f"{WORDS[reader.field]} '") + table[reader.text] + "'")
+            for reader in readers
+            if reader.strict
+        ),
+        else_=ibis.null("string"),
+    )
+
+
+def _bad(table: ir.Table, reader: Reader) -> ir.BooleanValue:
+    return table[reader.text].notnull() & table[reader.value].isnull()
+
+
+def _first_unreadable(opened: Opened, readers: Sequence[Reader]) -> UnreadableError:
+    """Find the first cell that is not understood, and count those of its column; two queries."""
+    strict = [reader for reader in readers if reader.strict]
+    rows = _apply(opened.table.mutate(**{ROW: ibis.row_number()}), strict, copied=False)
+    bad = {reader.field: _bad(rows, reader) for reader in strict}
+    first = rows.filter(reduce(or_, bad.values())).order_by(ROW).limit(1)
+    hit = first.select(ROW, *(reader.text for reader in strict), **bad).to_pyarrow().to_pylist()[0]
+    reader = next(reader for reader in strict if hit[reader.field])
+    count = int(bad[reader.field].sum().to_pyarrow().as_py())
+    many = f"{count:,} such cells in all." if count > 1 else "It is the only such cell."
+    return UnreadableError(
+        f"{opened.place(hit[ROW])}, column {reader.column}: "
+        f"cannot read the {WORDS[reader.field]} {hit[reader.text]!r}. {many}",
+        hint="Correct it, or set such rows aside with --unreadable set-aside (unreadable='set_aside').",
+    )
