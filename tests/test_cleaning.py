@@ -45,31 +45,22 @@ def money(text: str) -> Decimal:
 
 GOOD = "1  MUG  mug  2  2024-01-02 10:00  2.50  7  France"
 
-ONE_BAD_LINE = {
+ONE_BAD_LINE_PER_RULE = {
     "no customer": ("2  MUG  mug  3  2024-01-03 10:00  2.50  -  France", "7.50"),
-    "no date": ("2  MUG  mug  3  -  2.50  7  France", "7.50"),
-    "no amount": ("2  MUG  mug  3  2024-01-03 10:00  -  7  France", "0"),
-    "zero quantity": ("2  MUG  mug  0  2024-01-03 10:00  2.50  7  France", "0"),
-    "no price": ("2  MUG  mug  3  2024-01-03 10:00  0  7  France", "0"),
-    "not a product": ("2  POST  postage  1  2024-01-03 10:00  18  7  France", "18"),
-    "return": ("C2  CUP  cup  -3  2024-01-03 10:00  1.50  7  France", "-4.50"),  # never bought here
+    "no date": ("3  MUG  mug  4  -  2.50  7  France", "10"),
+    "no amount": ("4  MUG  mug  3  2024-01-03 10:00  -  7  France", "0"),
+    "zero quantity": ("5  MUG  mug  0  2024-01-03 10:00  2.50  7  France", "0"),
+    "no price": ("6  MUG  mug  3  2024-01-03 10:00  -11062.06  7  France", "-33186.18"),
+    "not a product": ("7  POST  postage  1  2024-01-03 10:00  18  7  France", "18"),
+    "return": ("C8  CUP  cup  -3  2024-01-03 10:00  1.50  7  France", "-4.50"),  # never bought here
 }
 
 
-@pytest.mark.parametrize("rule", ONE_BAD_LINE)
-def test_each_rule_takes_its_line_and_no_other(shop, rule):
-    line, amount = ONE_BAD_LINE[rule]
+def test_each_rule_takes_its_line_and_no_other(shop):
+    cleaned = rg.clean(shop(uci(GOOD, *(line for line, _ in ONE_BAD_LINE_PER_RULE.values()))))
 
-    cleaned = rg.clean(shop(uci(GOOD, line)))
-
-    assert taken(cleaned) == {rule: (1, money(amount))}
+    assert taken(cleaned) == {rule: (1, money(amount)) for rule, (_, amount) in ONE_BAD_LINE_PER_RULE.items()}
     assert kept(cleaned, "order_id", "quantity", "amount") == [("1", "2", "5")]
-
-
-def test_a_negative_price_is_no_price(shop):
-    cleaned = rg.clean(shop(uci(GOOD, "A2  MUG  mug  1  2024-01-03 10:00  -11062.06  7  France")))
-
-    assert taken(cleaned) == {"no price": (1, money("-11062.06"))}
 
 
 def test_exact_duplicates_leave_one(shop):
@@ -96,8 +87,14 @@ def test_equal_lines_are_no_duplicates_without_order_and_product(shop, table, wh
 
 
 def test_a_product_code_is_recognised_in_any_case_with_blanks_and_by_its_beginning(shop):
-    lines = [f"{i}  {code}  x  1  2024-01-03 10:00  1  7  France" for i, code in enumerate(["post", "gift_0001_20", "TEST001", "M"], 2)]
-    real = [f"{i}  {code}  x  1  2024-01-03 10:00  1  7  France" for i, code in enumerate(["PADS", "DCGSSGIRL", "SP1002"], 10)]
+    lines = [
+        f"{i}  {code}  x  1  2024-01-03 10:00  1  7  France"
+        for i, code in enumerate(["post", "gift_0001_20", "TEST001", "M"], 2)
+    ]
+    real = [
+        f"{i}  {code}  x  1  2024-01-03 10:00  1  7  France"
+        for i, code in enumerate(["PADS", "DCGSSGIRL", "SP1002"], 10)
+    ]
 
     cleaned = rg.clean(shop(uci(GOOD, *lines, *real)))
 
@@ -105,7 +102,7 @@ def test_a_product_code_is_recognised_in_any_case_with_blanks_and_by_its_beginni
 
 
 def test_all_products_keeps_postage(shop):
-    cleaned = rg.clean(shop(uci(GOOD, ONE_BAD_LINE["not a product"][0])), all_products=True)
+    cleaned = rg.clean(shop(uci(GOOD, ONE_BAD_LINE_PER_RULE["not a product"][0])), all_products=True)
 
     assert taken(cleaned) == {}
     assert cleaned.audit.kept.amount_left == money("23")
@@ -238,7 +235,13 @@ def test_a_return_within_the_same_minute_finds_its_purchase_whatever_the_order_n
 
 def test_what_a_return_does_not_find_is_reported_and_not_applied(shop):
     cleaned = rg.clean(
-        shop(uci("1  MUG  mug  3  2024-01-01 10:00  2  7  France", GOOD.replace("MUG", "CUP"), "C3  MUG  mug  -5  2024-01-03 10:00  2  7  France"))
+        shop(
+            uci(
+                "1  MUG  mug  3  2024-01-01 10:00  2  7  France",
+                GOOD.replace("MUG", "CUP"),
+                "C3  MUG  mug  -5  2024-01-03 10:00  2  7  France",
+            )
+        )
     )
 
     assert cleaned.audit.kept.amount_left == money("5")
@@ -299,7 +302,8 @@ def test_a_line_keeps_its_own_amount_where_it_is_not_quantity_times_price(shop):
             1      x    2024-01-01 10:00  a         2    5      9
             2      x    2024-01-02 10:00  a         1    4      4
             3      x    2024-01-03 10:00  a         -1   4      -4
-            """
+            """,
+            columns=rg.Columns(amount="amount"),
         )
     )
 
@@ -314,7 +318,8 @@ def test_a_part_of_a_discounted_line_goes_back_at_the_price_that_was_paid(shop):
             order  sku  date              customer  qty  price  amount
             1      x    2024-01-01 10:00  a         4    5      18
             2      x    2024-01-03 10:00  a         -1   5      -5
-            """
+            """,
+            columns=rg.Columns(amount="amount"),
         )
     )
 
@@ -477,9 +482,9 @@ SOURCES = {
 }  # fmt: skip
 
 
-@settings(THROUGH_THE_ENGINE, max_examples=25)
+@settings(THROUGH_THE_ENGINE, max_examples=16)
 @given(
-    lines=st.lists(dirty_line, min_size=5, max_size=40),
+    lines=st.lists(dirty_line, min_size=20, max_size=60),
     source=st.sampled_from(sorted(SOURCES)),
     returns=st.sampled_from(["net", "drop"]),
     as_of=st.sampled_from([None, date(2024, 1, 5)]),
@@ -519,7 +524,7 @@ def test_every_row_and_every_penny_is_accounted_for(shop, lines, source, returns
 
 
 trade = st.tuples(
-    st.sampled_from(["7", "8"]),
+    st.sampled_from("abcd"),
     st.sampled_from(["MUG", "CUP"]),
     st.integers(-6, 6).filter(bool),
     st.sampled_from(MOMENTS),
@@ -537,15 +542,19 @@ def test_the_pile_of_the_oracle_by_hand():
     assert oracles.take_back(lines, by=["customer"]) == [0, 2, 0, 0]
 
 
-@settings(THROUGH_THE_ENGINE, max_examples=25)
-@given(trades=st.lists(trade, min_size=8, max_size=40))
+@settings(THROUGH_THE_ENGINE, max_examples=10)
+@given(trades=st.lists(trade, min_size=40, max_size=120))
 def test_netting_is_a_pile_per_customer_and_product(shop, trades):
     named = ["CustomerID", "StockCode", "Quantity", "InvoiceDate", "UnitPrice", "InvoiceNo"]
     frame = pd.DataFrame(trades, columns=named).assign(Country="France")
     frame["Description"] = [f"line {i}" for i in range(len(frame))]  # tells the lines apart
-    given_lines = frame.rename(columns={"Quantity": "q", "UnitPrice": "price", "InvoiceDate": "ordered_at", "InvoiceNo": "order_id"})
+    given_lines = frame.rename(
+        columns={"Quantity": "q", "UnitPrice": "price", "InvoiceDate": "ordered_at", "InvoiceNo": "order_id"}
+    )
     left = oracles.take_back(given_lines, by=["CustomerID", "StockCode"])
-    bought = {name: n for name, n, q in zip(frame["Description"], left, frame["Quantity"], strict=True) if q > 0 and n > 0}
+    bought = {
+        name: n for name, n, q in zip(frame["Description"], left, frame["Quantity"], strict=True) if q > 0 and n > 0
+    }
     unmatched = [(-n, price) for n, price in zip(left, frame["UnitPrice"], strict=True) if n < 0]
 
     cleaned = rg.clean(shop([*frame.to_dict("records"), {**SOUND, "Description": "sound"}]))
@@ -557,8 +566,11 @@ def test_netting_is_a_pile_per_customer_and_product(shop, trades):
     assert float(cleaned.audit.unmatched_amount) == sum(n * price for n, price in unmatched)
 
 
-@settings(THROUGH_THE_ENGINE, max_examples=15)
-@given(payments=st.lists(st.tuples(st.sampled_from("ab"), st.integers(-9, 9).filter(bool), st.sampled_from(MOMENTS)), min_size=8, max_size=40))
+payment = st.tuples(st.sampled_from("abcd"), st.integers(-9, 9).filter(bool), st.sampled_from(MOMENTS))
+
+
+@settings(THROUGH_THE_ENGINE, max_examples=6)
+@given(payments=st.lists(payment, min_size=30, max_size=90))
 def test_without_pieces_the_pile_is_of_money(shop, payments):
     frame = pd.DataFrame(payments, columns=["customer", "q", "ordered_at"])
     # without an order number, an order is a day: its name follows from the other two
@@ -568,14 +580,16 @@ def test_without_pieces_the_pile_is_of_money(shop, payments):
     expected = Counter()
     for customer, q, n in zip(frame["customer"], frame["q"], left, strict=True):
         expected[customer] += n if q > 0 else 0
-    source = frame.rename(columns={"ordered_at": "date"}).assign(amount=frame["q"].astype(float))[["customer", "date", "amount"]]
+    source = frame.rename(columns={"ordered_at": "date"}).assign(amount=frame["q"].astype(float))[
+        ["customer", "date", "amount"]
+    ]
 
-    cleaned = rg.clean(shop([*source.to_dict("records"), {"customer": "c", "date": MOMENTS[0], "amount": 1.0}]))
+    cleaned = rg.clean(shop([*source.to_dict("records"), {"customer": "z", "date": MOMENTS[0], "amount": 1.0}]))
 
     spent = Counter()
     for row in cleaned.table.to_pyarrow().to_pylist():
         spent[row["customer_id"]] += int(row["amount"])
-    assert dict(spent) == {"c": 1} | {customer: n for customer, n in expected.items() if n}
+    assert dict(spent) == {"z": 1} | {customer: n for customer, n in expected.items() if n}
     assert cleaned.audit.unmatched_amount == -sum(n for n, q in zip(left, frame["q"], strict=True) if q < 0)
 
 
@@ -585,7 +599,8 @@ def test_neither_the_order_of_the_rows_nor_other_customers_change_what_is_kept(s
     columns = ["customer_id", "order_id", "ordered_at", "product_id", "quantity", "amount"]
 
     tables = [
-        rg.clean(shop(rows)).table.select(columns).order_by(columns).to_pyarrow() for rows in (frame, frame.sample(frac=1, random_state=1))
+        rg.clean(shop(rows)).table.select(columns).order_by(columns).to_pyarrow()
+        for rows in (frame, frame.sample(frac=1, random_state=1))
     ]
 
     assert tables[0].equals(tables[1])

@@ -7,7 +7,7 @@ rows in = rows kept + rows per reason; amount in = amount kept + amount per reas
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
@@ -242,6 +242,11 @@ def clean(
     done = _net(tagged, by_pieces=by_pieces, has_product=orders.has_product) if returns == "net" else tagged
     done = done.cache()
     audit = _audit(orders, done, rules=chosen, returns=returns)
+    if as_of is not None and as_of <= audit.first_day:
+        raise NotEnoughDataError(
+            f"All lines of {orders.source} are on or after {as_of}; they run from {audit.first_day} to {audit.last_day}.",
+            hint="Give a later --as-of (as_of=), or leave it out: then it is the day after the last day.",
+        )
     if audit.kept.rows_left == 0:
         raise NotEnoughDataError(
             f"No order line is left after cleaning: {_losses(audit)}.",
@@ -401,7 +406,7 @@ def _audit(orders: Orders, done: ir.Table, *, rules: Sequence[Rule], returns: st
         steps.append(("returned purchase", "purchases taken back by returns", _RETURNED))
     everything = _line(("raw", "as it came", -2), rows=0, amount=Decimal(0))
     lines = [
-        _replaced(
+        replace(
             everything,
             rows_left=raw["rows"],
             amount_left=raw["amount"] or Decimal(0),
@@ -413,7 +418,7 @@ def _audit(orders: Orders, done: ir.Table, *, rules: Sequence[Rule], returns: st
         rows, money = _taken(step, per_reason, copies_first=rules[0].name == "after as-of")
         lines.append(_after(lines[-1], step, rows=rows, amount=money, survivors=survivors))
     kept = per_reason.get(_KEPT, _NOTHING)
-    lines[-1] = _replaced(lines[-1], rows_left=kept["rows"], amount_left=kept["amount"])
+    lines[-1] = replace(lines[-1], rows_left=kept["rows"], amount_left=kept["amount"])
     unmatched = per_reason.get(_RETURN, _NOTHING)
     return Audit(
         lines=tuple(lines),
@@ -488,16 +493,12 @@ def _line(step: _Step, *, rows: int, amount: Decimal) -> AuditLine:
     )
 
 
-def _replaced(line: AuditLine, **changes: Any) -> AuditLine:
-    return AuditLine(**(asdict(line) | changes))
-
-
 def _after(
     before: AuditLine, step: _Step, *, rows: int, amount: Decimal, survivors: dict[str, dict[int, int]]
 ) -> AuditLine:
     """Audit line of a step, given the line before it."""
     left = {name: sum(n for last, n in counts.items() if last > step[2]) for name, counts in survivors.items()}
-    return _replaced(
+    return replace(
         _line(step, rows=rows, amount=amount),
         rows_left=before.rows_left - rows,
         amount_left=before.amount_left - amount,

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer[Any]]
 Progress = Callable[[int, int], None]
 
 #: Scale name → functions of recency_days, frequency, monetary, and what centres and scales them afterwards.

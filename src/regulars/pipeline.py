@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,6 @@ from regulars.model import SegmentModel
 from regulars.profiling import (
     Gaps,
     Notable,
-    Profile,
     Segment,
     Spending,
     at_risk_customers,
@@ -389,7 +388,7 @@ def _points(people: ir.Table) -> Floats:
         )
     if (points == points[0]).all():
         raise NotEnoughDataError(
-            f"All {len(points):,} customers have the same recency, number of orders and spend: there is nothing to tell apart.",
+            f"All {len(points):,} customers have the same recency, orders and spend: there is nothing to tell apart.",
             hint="Check that the customer, date and amount columns are the right ones with 'regulars check SOURCE'.",
         )
     return points
@@ -418,8 +417,12 @@ def _described(
     profiles = profile_segments(numbered, model.gaps)
     best_first = sorted(profiles, key=lambda p: (-p.value_percentile, p.id))
     order = [profile.id for profile in best_first]
-    segments = name_segments([_renumbered(p, i) for i, p in enumerate(best_first)], model.gaps, actions=actions)
-    model = _with_segments(model, order, segments)
+    segments = name_segments([replace(p, id=i) for i, p in enumerate(best_first)], model.gaps, actions=actions)
+    model = replace(
+        model,
+        centres=tuple(model.centres[old] for old in order),
+        segments=tuple(segment.name for segment in segments),
+    )
     labelled = _ordered(model.label(numbered.drop("segment_id"))).cache()
     values, index, _ = silhouettes(scaled, estimator.labels_, random_state=options.seed)
     knives = {
@@ -456,18 +459,6 @@ def _described(
         customers=labelled,
         set_aside=cleaned.set_aside,
     )
-
-
-def _renumbered(profile: Profile, number: int) -> Profile:
-    return Profile(**({name: getattr(profile, name) for name in Profile.__dataclass_fields__} | {"id": number}))
-
-
-def _with_segments(model: SegmentModel, order: Sequence[int], segments: Sequence[Segment]) -> SegmentModel:
-    changed = {
-        "centres": tuple(model.centres[old] for old in order),
-        "segments": tuple(segment.name for segment in segments),
-    }
-    return SegmentModel(**({name: getattr(model, name) for name in SegmentModel.__dataclass_fields__} | changed))
 
 
 def _groups(labelled: ir.Table, pack: RulePack) -> tuple[tuple[str, str, int, Decimal], ...]:

@@ -32,8 +32,18 @@ Progress = Callable[[str, int, int], None]
 
 #: What a run folder holds; anything else in it is the user's and is kept.
 OWN = frozenset(
-    ("audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json", "run.json")
-    + ("segments.csv", "set_aside.parquet")
+    {
+        "audiences",
+        "customers.csv",
+        "customers.parquet",
+        "facts.json",
+        "figures",
+        "model.json",
+        "orders.csv",
+        "run.json",
+        "segments.csv",
+        "set_aside.parquet",
+    }
 )
 
 CSV_LIMIT = 1_000_000  # customers; beyond, customers.csv is written only when asked for
@@ -155,7 +165,7 @@ def write_orders(table: pa.Table, path: str | Path) -> Path:
         Another ending, or the file cannot be written.
     """
     path = Path(path)
-    writers = {".csv": pa_csv.write_csv, ".parquet": pq.write_table}
+    writers: dict[str, Callable[[pa.Table, Path], None]] = {".csv": pa_csv.write_csv, ".parquet": pq.write_table}
     if path.suffix.lower() not in writers:
         raise OutputError(f"Cannot write {path.name}: its ending is not known.", hint="End it with .csv or .parquet.")
     if path.is_dir():

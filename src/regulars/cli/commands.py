@@ -97,8 +97,11 @@ AsOf = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.", rich_help_panel=_OUTPUT)]
 RunFolder = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder for the results; an earlier run in it is replaced.", rich_help_panel=_OUTPUT)
-]  # fmt: skip
+    Path,
+    typer.Option(
+        "--output", "-o", help="Folder for results; an earlier run in it is replaced.", rich_help_panel=_OUTPUT
+    ),
+]
 
 
 def _show_version(wanted: bool) -> None:

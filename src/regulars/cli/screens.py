@@ -107,7 +107,7 @@ def show_audit(audit: Audit, *, currency: str | None) -> None:
     for line in audit.lines:
         if line.rule != "raw" and not line.rows and not line.amount:
             continue
-        aside = ("", "") if line.rule == "raw" else (f"{line.rows:,}", _money(line.amount, currency))
+        aside = ("", "") if line.rule == "raw" else (f"{line.rows:,}", _money(line.amount, currency, cents=True))
         table.add_row(
             escape(line.title),
             *aside,
@@ -117,8 +117,8 @@ def show_audit(audit: Audit, *, currency: str | None) -> None:
         )
     console.print(table)
     console.print(
-        f"From {audit.first_day} to {audit.last_day}. Kept: {_money(audit.kept.amount_left, currency)} of "
-        f"{_money(audit.raw.amount_left, currency)}; "
+        f"From {audit.first_day} to {audit.last_day}. Kept: {_money(audit.kept.amount_left, currency, cents=True)} of "
+        f"{_money(audit.raw.amount_left, currency, cents=True)}; "
         + (
             "rows and money reconcile to the cent."
             if audit.reconciles
@@ -128,7 +128,7 @@ def show_audit(audit: Audit, *, currency: str | None) -> None:
     if audit.unmatched_returns:
         console.print(
             f"{audit.unmatched_returns:,} returns found no purchase, or not enough of it, to take back "
-            f"({_money(audit.unmatched_amount, currency)}); they are reported, not applied."
+            f"({_money(audit.unmatched_amount, currency, cents=True)}); they are reported, not applied."
         )
     console.print()
 
@@ -226,10 +226,10 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def _money(value: Decimal | float | None, currency: str | None) -> str:
+def _money(value: Decimal | float | None, currency: str | None, *, cents: bool = False) -> str:
     if value is None:
         return ""
     symbol = _SYMBOLS.get(currency or "", "")
-    text = f"{abs(value):,.2f}" if abs(value) < 1000 else f"{abs(value):,.0f}"
+    text = f"{abs(value):,.2f}" if cents or -1000 < value < 1000 else f"{abs(value):,.0f}"
     suffix = f" {currency}" if currency and not symbol else ""
     return f"{'-' if value < 0 else ''}{symbol}{text}{suffix}"

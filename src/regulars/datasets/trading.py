@@ -189,7 +189,9 @@ def _unmatched(rng: Random, setting: Setting, *, bought: Batch) -> Batch:
     calendar, catalogue, people = setting
     older = np.flatnonzero(np.isin(people.kind, [1, 3]))
     person = rng.choice(older, max(1, round(FROM_BEFORE * len(people.kind))), replace=False)
-    known = bought.events.person[bought.lines.event] * catalogue.products + bought.lines.item
+    theirs = np.isin(bought.events.person, person)[bought.lines.event]
+    event, product = bought.lines.event[theirs], bought.lines.item[theirs]
+    known = bought.events.person[event] * catalogue.products + product
     tries = rng.integers(0, catalogue.products, (len(person), 64))
     strange = ~np.isin(person[:, None] * catalogue.products + tries, known)
     item = tries[np.arange(len(person)), strange.argmax(axis=1)]

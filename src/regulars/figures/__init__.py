@@ -43,7 +43,7 @@ FIGURES: dict[str, Callable[[Segmentation], Figure]] = {
 #: Format → what must not stand in the file, so that every run gives the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}}
 
-_SVG_DPI = 90  # of the points of scatter plots, which are pixels there too
+_SVG_DPI = 85  # of the points of scatter plots, which are pixels there too
 
 
 def draw_figures(
@@ -98,6 +98,7 @@ def draw_figures(
                     written.append(path)
     except OSError as error:
         raise OutputError(
-            f"Cannot write figures to {target}: {error.strerror or error}.", hint="Choose a folder that you may write to."
+            f"Cannot write figures to {target}: {error.strerror or error}.",
+            hint="Choose a folder that you may write to.",
         ) from error
     return tuple(written)

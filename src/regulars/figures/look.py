@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 from matplotlib import font_manager, patheffects
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Annotation
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 if TYPE_CHECKING:
     from datetime import date
@@ -34,8 +37,11 @@ BAR = "#5c7389"  # for what belongs to no segment
 WIDTH = 9.0  # inches; a README shows it at about 900 px
 SMALL = 8.5  # points
 
-_CJK = ("Noto Sans CJK JP", "Noto Sans CJK SC", "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic")
-_STYLE: dict[str, Any] = {
+_CJK = (
+    *("Noto Sans CJK JP", "Noto Sans CJK SC", "PingFang SC", "Hiragino Sans"),
+    *("Microsoft YaHei", "Yu Gothic", "Malgun Gothic"),
+)
+_STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.grid": True,
@@ -74,7 +80,7 @@ def house_style() -> Iterator[None]:
         matplotlib.rcdefaults()
         known = set(font_manager.get_font_names())
         families = ["DejaVu Sans", *(name for name in _CJK if name in known)]
-        matplotlib.rcParams.update(_STYLE | {"font.family": families})
+        matplotlib.rcParams.update({**_STYLE, "font.family": families})
         yield
 
 
@@ -93,16 +99,18 @@ def drawn(draw: Callable[[Segmentation], Figure]) -> Callable[[Segmentation], Fi
 
 
 def framed(result: Segmentation, *, title: str, subtitle: str, height: float) -> Figure:
-    """Start an empty figure: the finding on top, how to read it below, the source at the foot; `height` in inches is for the axes."""
+    """Start an empty figure: the finding on top, how to read it below, the source at the foot.
+
+    `height` is what the axes get, in inches.
+    """
     heading = wrapped(title, 78)
     reading = wrapped(subtitle, 128, even=False)
     top = 0.16 + 0.25 * (heading.count("\n") + 1)
     header = top + 0.17 * (reading.count("\n") + 1) + 0.14
     total = height + header + 0.3
-    figure = Figure(figsize=(WIDTH, total), layout="constrained")
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.set(rect=(0.006, 0.3 / total, 0.988, height / total), w_pad=0.06, h_pad=0.04, wspace=0.04, hspace=0.05)
+    room = (0.006, 0.3 / total, 0.988, height / total)
+    layout = ConstrainedLayoutEngine(rect=room, w_pad=0.06, h_pad=0.04, wspace=0.04, hspace=0.05)
+    figure = Figure(figsize=(WIDTH, total), layout=layout)
     placing: dict[str, Any] = {"x": 0.012, "ha": "left", "in_layout": False}
     figure.suptitle(heading, y=1 - 0.12 / total, va="top", fontsize=13.5, fontweight="bold", **placing)
     figure.text(s=reading, y=1 - top / total, va="top", color=MUTED, **placing)
@@ -122,10 +130,44 @@ def marker(segment_id: int) -> str:
     return MARKERS[segment_id % len(MARKERS)]
 
 
-def haloed(text: Text, width: float = 2.5) -> Text:
-    """Put a white rim around a text, so that it can be read on whatever lies below."""
-    text.set_path_effects([patheffects.withStroke(linewidth=width, foreground="white")])
-    return text
+def note(
+    axes: Axes,
+    text: str,
+    at: tuple[float, float],
+    offset: tuple[float, float],
+    *,
+    on_top: bool = False,
+    rim: bool = True,
+    **style: Any,
+) -> Annotation:
+    """Write a text beside a point, `offset` in points.
+
+    With `on_top`, the second coordinate is a share of the height of the axes. A white `rim` lets a text be read on
+    lines and bars, at some cost in the size of an SVG.
+    """
+    wanted: dict[str, Any] = {"fontsize": SMALL, "va": "center", "textcoords": "offset points"}
+    if on_top:
+        wanted["xycoords"] = ("data", "axes fraction")
+    written = axes.annotate(text, at, offset, **(wanted | style))
+    if rim:
+        written.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
+    return written
+
+
+def symbol(axes: Axes, segment_id: int, at: tuple[float, float], *, size: float = 7, **more: Any) -> None:
+    """Draw the symbol of a segment in its colour, with a thin outline."""
+    axes.plot(
+        [at[0]],
+        [at[1]],
+        marker=marker(segment_id),
+        color=colour(segment_id),
+        markersize=size,
+        markeredgecolor=INK,
+        markeredgewidth=0.6 if size < 10 else 1.3,
+        linestyle="none",
+        clip_on=False,
+        **more,
+    )
 
 
 def mark_chosen(axes: Axes, k: int) -> None:
@@ -133,16 +175,8 @@ def mark_chosen(axes: Axes, k: int) -> None:
     axes.axvline(k, color=INK, linestyle=(0, (4, 3)), linewidth=1.3, zorder=1.5, label=f"k = {k}")
     right = axes.get_xlim()[1]
     near_end = k > right - 1
-    axes.annotate(
-        f"k = {k} chosen",
-        (k, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(-4 if near_end else 4, -2),
-        textcoords="offset points",
-        ha="right" if near_end else "left",
-        va="top",
-        fontweight="bold",
-    )
+    style: dict[str, Any] = {"ha": "right" if near_end else "left", "va": "top", "fontsize": 9.5, "fontweight": "bold"}
+    note(axes, f"k = {k} chosen", (k, 1.0), (-4 if near_end else 4, -2), on_top=True, **style)
 
 
 def sampled(result: Segmentation) -> str:
@@ -152,12 +186,12 @@ def sampled(result: Segmentation) -> str:
 
 
 def wrapped(text: str, width: int, *, most: int = 6, even: bool = True) -> str:
-    """Break a text into at most `most` lines, about as long as each other where `even`.
+    r"""Break a text into at most `most` lines, about as long as each other where `even`.
 
     Examples
     --------
     >>> wrapped("Occasional moderate, more frequent", 20)
-    'Occasional moderate,\\nmore frequent'
+    'Occasional moderate,\nmore frequent'
     """
     words = " ".join(text.split())
     lines = textwrap.wrap(words, width, max_lines=most, placeholder=" …")
@@ -194,9 +228,9 @@ def percent(share: float) -> str:
     >>> percent(0.126), percent(0.054), percent(0.0004), percent(0.0)
     ('13%', '5.4%', '<0.1%', '0%')
     """
-    if 0 < share < 0.0005:  # noqa: PLR2004 - would read 0.0%
+    if 0 < share < 0.0005:
         return "<0.1%"
-    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"  # noqa: PLR2004
+    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"
 
 
 def amount(value: float) -> str:
@@ -209,12 +243,12 @@ def amount(value: float) -> str:
     """
     if value < 0:
         return f"−{amount(-value)}"
-    if value < 9.995 and value != round(value):  # noqa: PLR2004 - cents matter below ten
+    if value < 9.995 and value != round(value):
         return f"{value:.2f}"
     for limit, divisor, letter in ((999.5, 1, ""), (999.5e3, 1e3, "k"), (999.5e6, 1e6, "M"), (float("inf"), 1e9, "bn")):
         if value < limit:
             short = value / divisor
-            digits = 1 if divisor > 1 and short < 9.95 else 0  # noqa: PLR2004
+            digits = 1 if divisor > 1 and short < 9.95 else 0
             return f"{short:,.{digits}f}".removesuffix(".0") + letter
     return f"{value:g}"
 
@@ -233,7 +267,7 @@ def money(value: float, currency: str | None, *, short: bool = True) -> str:
     known = _SYMBOLS.get((currency or "").upper(), currency or "")
     sign = f"{known} " if known[-1:].isalpha() else known
     size = abs(value)
-    return f"{'−' if value < 0 else ''}{sign}{amount(size) if short or size < 10 else f'{size:,.0f}'}"  # noqa: PLR2004
+    return f"{'−' if value < 0 else ''}{sign}{amount(size) if short or size < 10 else f'{size:,.0f}'}"
 
 
 def unit(currency: str | None) -> str:
@@ -244,6 +278,15 @@ def unit(currency: str | None) -> str:
 def money_ticks(currency: str | None) -> FuncFormatter:
     """Write money on an axis."""
     return FuncFormatter(lambda value, _: money(value, currency))
+
+
+def money_axis(axis: Axis, limits: tuple[float, float], currency: str | None) -> None:
+    """Put money on a log axis: at every power of ten, and in between where there are few."""
+    decades = math.log10(limits[1] / limits[0])
+    between = (1.0, 2.0, 5.0) if decades < 2 else (1.0, 3.0) if decades < 3.5 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=between, numticks=15))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(money_ticks(currency))
 
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

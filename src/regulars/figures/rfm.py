@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
 
 from regulars.figures import look
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from regulars.pipeline import Segmentation
 
 _MOST_BARS = 16
+_BARS: dict[str, Any] = {"color": look.BAR, "edgecolor": "white", "linewidth": 0.5}
+
+Values = NDArray[np.float64]
 
 
 @look.drawn
@@ -26,58 +31,63 @@ def rfm_distribution(result: Segmentation) -> Figure:
 
     The median is marked in each panel; light bands are the scores with their ranges in real units.
     """
-    days, orders, money = (np.asarray(getattr(result.sample, name)) for name in ("recency_days", "frequency", "monetary"))
+    sample = result.sample
+    days, orders, money = (np.asarray(v, float) for v in (sample.recency_days, sample.frequency, sample.monetary))
     middle = [float(np.median(values)) for values in (days, orders, money)]
-    spent = look.money(middle[2], result.currency)
-    times = "1 order" if middle[1] == 1 else f"{middle[1]:g} orders"
     ago = "1 day" if middle[0] == 1 else f"{middle[0]:g} days"
+    times = "1 order" if middle[1] == 1 else f"{middle[1]:g} orders"
+    spent = look.money(middle[2], result.currency)
     figure = look.framed(
         result,
         title=f"The median customer last ordered {ago} ago, placed {times} and spent {spent}",
         subtitle=f"Bars count customers. Bands are the scores, {result.cuts.levels} is best; the heavy line is the median."
         + look.sampled(result),
-        height=7.0,
+        height=6.9,
     )
     top, centre, bottom = figure.subplots(3, 1)
-    _recency(top, result, days, middle[0], ago)
-    _frequency(centre, result, orders, middle[1], times)
-    _monetary(bottom, result, money, middle[2], spent)
+    _recency(top, result, days)
+    _median(top, middle[0], f"median {ago}")
+    place = _frequency(centre, result, orders)
+    _median(centre, place(middle[1] + 0.5), f"median {times}")
+    _monetary(bottom, result, money)
+    if middle[2] > 0:
+        _median(bottom, middle[2], f"median {spent}")
     figure.align_ylabels()
     return figure
 
 
-def _recency(axes: Axes, result: Segmentation, days: np.ndarray, middle: float, label: str) -> None:
+def _recency(axes: Axes, result: Segmentation, days: Values) -> None:
     longest = int(days.max())
-    width = next((step for step in (1, 2, 7, 14, 28, 91) if longest / step <= 60), 365)  # noqa: PLR2004
+    width = next((step for step in (1, 2, 7, 14, 28, 91) if longest / step <= 60), 365)
     edges = np.arange(0.5, longest + width + 0.5, width)
-    sns.histplot(x=days, bins=edges, ax=axes, color=look.BAR, alpha=1, edgecolor="white", linewidth=0.5)
+    sns.histplot(x=days, bins=edges, ax=axes, alpha=1, **_BARS)
     axes.set_xlim(0.5, edges[-1])
-    axes.xaxis.set_major_locator(MaxNLocator(13, steps=[1, 3, 6, 10] if longest > 30 else [1, 2, 5, 10], integer=True))  # noqa: PLR2004
-    bars = "one bar a day" if width == 1 else f"one bar per {width} days"
-    _finish(axes, "Recency", f"days since the last order ({bars})")
+    steps = [1, 3, 6, 10] if longest > 30 else [1, 2, 5, 10]
+    axes.xaxis.set_major_locator(MaxNLocator(13, steps=steps, integer=True))
+    _finish(axes, "Recency", f"days since the last order (one bar {'a day' if width == 1 else f'per {width} days'})")
     _bands(axes, result, "recency_days", lambda value: value, _whole)
-    _median(axes, middle, f"median {label}")
 
 
-def _frequency(axes: Axes, result: Segmentation, orders: np.ndarray, middle: float, label: str) -> None:
+def _frequency(axes: Axes, result: Segmentation, orders: Values) -> Callable[[float], float]:
+    """Draw bars of equal width, wide ranges of orders on the right; give the place of a number of orders."""
     starts = _order_bins(int(orders.max()))
     counts, _ = np.histogram(orders, bins=np.array(starts) - 0.5)
-    axes.bar(np.arange(len(counts)) + 0.5, counts, width=1.0, color=look.BAR, edgecolor="white", linewidth=1)
-    last = len(counts) - 1
-    names = [_span(low, high - 1) for low, high in zip(starts[:-1], starts[1:], strict=True)]
-    if starts[-1] > orders.max() + 1 or last + 1 == _MOST_BARS:
+    places = np.arange(len(counts))
+    axes.bar(places + 0.5, counts, width=1.0, **_BARS)
+    names = [str(low) if low == high - 1 else f"{low}–{high - 1}" for low, high in pairwise(starts)]
+    if len(names) == _MOST_BARS:
         names[-1] = f"{starts[-2]}+"
-    axes.set_xticks(np.arange(len(counts)) + 0.5, names)
+    axes.set_xticks(places + 0.5, names)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(0, len(counts))
-    wide = "; bars on the right cover several" if len(starts) > 1 and starts[-1] - starts[-2] > 1 else ""
-    _finish(axes, "Frequency", f"orders per customer{wide}")
+    several = "; bars on the right cover several" if starts[-1] - starts[-2] > 1 else ""
+    _finish(axes, "Frequency", f"orders per customer{several}")
 
     def place(value: float) -> float:
         return float(np.interp(value, starts, np.arange(len(starts))))
 
     _bands(axes, result, "frequency", lambda value: place(value + 0.5), _whole)
-    _median(axes, place(middle + 0.5), f"median {label}")
+    return place
 
 
 def _order_bins(most: int) -> list[int]:
@@ -88,31 +98,25 @@ def _order_bins(most: int) -> list[int]:
     return starts if starts[-1] > most else [*starts, most + 1]
 
 
-def _span(low: int, high: int) -> str:
-    return str(low) if low == high else f"{low}–{high}"
-
-
-def _monetary(axes: Axes, result: Segmentation, money: np.ndarray, middle: float, label: str) -> None:
+def _monetary(axes: Axes, result: Segmentation, money: Values) -> None:
     positive = money[money > 0]
     axes.set_xscale("log")
     if len(positive):
         low, high = math.floor(math.log10(positive.min()) * 8), math.floor(math.log10(positive.max()) * 8) + 1
         edges = 10 ** (np.arange(low, high + 1) / 8)
         counts, _ = np.histogram(positive, bins=edges)
-        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=look.BAR, edgecolor="white", linewidth=0.5)
+        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", **_BARS)
         axes.set_xlim(edges[0], edges[-1])
-    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 3.0) if axes.get_xlim()[1] < 1e4 * axes.get_xlim()[0] else (1.0,)))
-    axes.xaxis.set_major_formatter(look.money_ticks(result.currency))
+    look.money_axis(axes.xaxis, axes.get_xlim(), result.currency)
     missing = len(money) - len(positive)
     hidden = f"; {look.counted(missing, 'customer')} at zero or less not shown" if missing else ""
-    _finish(axes, "Monetary value", f"net revenue per customer in {look.unit(result.currency)}, log scale{hidden}")
-    _bands(axes, result, "monetary", lambda value: value, lambda value: look.money(value, result.currency, short=False))
-    if middle > 0:
-        _median(axes, middle, f"median {label}")
+    _finish(axes, "Monetary value", f"net revenue per customer in {look.unit(result.currency)} (log scale{hidden})")
+    write = lambda value: look.money(value, result.currency, short=False)  # noqa: E731
+    _bands(axes, result, "monetary", lambda value: value, write)
 
 
 def _whole(value: float) -> str:
-    """Write a whole number of days or orders."""
+    """Write a number of days or orders."""
     return f"{value:,.0f}"
 
 
@@ -122,7 +126,7 @@ def _finish(axes: Axes, title: str, label: str) -> None:
     axes.set_ylabel("customers")
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    look.headroom(axes, [patch.get_height() for patch in axes.patches if hasattr(patch, "get_height")])
+    look.headroom(axes, [axes.dataLim.y1])
 
 
 def _bands(
@@ -157,31 +161,21 @@ def _spans(measure: str, low: Any, high: Any, write: Callable[[float], str]) -> 
     return [full, needs_less if measure == "recency_days" else needs_more]
 
 
-def _name_band(axes: Axes, name: str, spans: Sequence[str], ends: Sequence[float]) -> None:
+def _name_band(axes: Axes, name: str, spans: Sequence[str], ends: tuple[float, float]) -> None:
     """Write the name of a score and its range above its band, as far as there is room."""
     left, right = (float(axes.transData.transform((end, 0))[0]) for end in ends)
     box = axes.get_window_extent()
     inches = (right - left) / box.width * (look.WIDTH - 0.9)
     span = next((words for words in spans if len(words) * 0.065 < inches), "")
     shown = name if len(name) * 0.065 < inches else ""
-    style = {"transform": axes.transAxes, "ha": "center", "va": "bottom", "fontsize": 8, "linespacing": 1.1}
     middle = (left + right - 2 * box.x0) / 2 / box.width
-    axes.text(middle, 1.02, f"{shown}\n{span}", color=look.MUTED, **style)
+    style: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "bottom", "linespacing": 1.1}
+    axes.text(middle, 1.02, f"{shown}\n{span}", style, color=look.MUTED, fontsize=8)
 
 
 def _median(axes: Axes, place: float, label: str) -> None:
     axes.axvline(place, color=look.INK, linewidth=2.2, label=label)
     box, at = axes.get_window_extent(), axes.transData.transform((place, 0))[0]
-    late = (at - box.x0) / box.width > 0.75  # noqa: PLR2004
-    look.haloed(
-        axes.annotate(
-            label,
-            (place, 0.95),
-            xycoords=("data", "axes fraction"),
-            xytext=(-6 if late else 6, 0),
-            textcoords="offset points",
-            ha="right" if late else "left",
-            va="top",
-            fontweight="bold",
-        )
-    )
+    late = (at - box.x0) / box.width > 0.75
+    style: dict[str, Any] = {"ha": "right" if late else "left", "va": "top", "fontsize": 9.5, "fontweight": "bold"}
+    look.note(axes, label, (place, 0.95), (-6 if late else 6, 0), on_top=True, **style)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from calendar import monthrange
-from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from regulars.figures import look
 
@@ -27,10 +27,13 @@ def spending_patterns(result: Segmentation) -> Figure:
     """Draw net revenue by month, by weekday and hour, and by country (or segment), and the sizes of orders."""
     spending, currency = result.spending, result.currency
     month, most, *_ = max(spending.months, key=lambda row: row[1])
+    earned, best, order = (
+        look.money(float(value), currency) for value in (result.revenue, most, spending.median_order)
+    )
     figure = look.framed(
         result,
-        title=f"{look.money(float(result.revenue), currency)} from {look.counted(result.orders_total, 'order')}: best month "
-        f"{_month(month)} ({look.money(float(most), currency)}), median order {look.money(spending.median_order, currency)}",
+        title=f"{earned} from {look.counted(result.orders_total, 'order')}: best month {_month(month)} ({best}), "
+        f"median order {order}",
         subtitle="Net revenue, after cleaning and returns.",
         height=6.6,
     )
@@ -52,11 +55,9 @@ def _months(axes: Axes, result: Segmentation) -> None:
     every = _every_month(min(known), max(known))
     partial = _incomplete(result)
     for place, month in enumerate(every):
-        axes.bar(
-            place, known.get(month, 0.0), width=0.8, linewidth=0.8, edgecolor=look.BAR,
-            color="white" if month in partial else look.BAR, hatch="////" if month in partial else None,
-        )  # fmt: skip
-    step = next((s for s in (1, 2, 3, 6, 12) if len(every) / s <= 8), math.ceil(len(every) / 8))  # noqa: PLR2004
+        style: dict[str, Any] = {"color": "white", "hatch": "////"} if month in partial else {"color": look.BAR}
+        axes.bar(place, known.get(month, 0.0), width=0.8, linewidth=0.8, edgecolor=look.BAR, **style)
+    step = next((s for s in (1, 2, 3, 6, 12) if len(every) / s <= 8), math.ceil(len(every) / 8))
     shown = range(0, len(every), step)
     years = [i for i in shown if i == 0 or every[i][:4] != every[i - step][:4]]
     names = [look.MONTHS[int(every[i][5:]) - 1] + (f"\n{every[i][:4]}" if i in years else "") for i in shown]
@@ -101,14 +102,18 @@ def _hours(axes: Axes, result: Segmentation) -> None:
         linecolor="white",
         xticklabels=[str(hour) for hour in hours],
         yticklabels=list(_WEEKDAYS),
-        cbar_kws={"format": look.money_ticks(result.currency), "label": f"revenue in {look.unit(result.currency)}", "pad": 0.02},
+        cbar_kws={
+            "format": look.money_ticks(result.currency),
+            "label": f"revenue in {look.unit(result.currency)}",
+            "pad": 0.02,
+        },
     )
     axes.set_facecolor(look.BAND)
     axes.grid(visible=False)
     axes.tick_params(axis="both", length=0, labelsize=look.SMALL)
     axes.tick_params(axis="y", rotation=0)
     axes.tick_params(axis="x", rotation=0)
-    if len(hours) > 14:  # noqa: PLR2004 - every second hour is named
+    if len(hours) > 14:
         axes.set_xticks(np.arange(0, len(hours), 2) + 0.5, [str(hour) for hour in hours][::2], rotation=0)
     day, hour = np.unravel_index(int(part.argmax()), part.shape)
     empty = " (grey: no orders)" if (part == 0).any() else ""
@@ -133,7 +138,9 @@ def _countries(axes: Axes, result: Segmentation) -> None:
     if rest:
         shown.append((f"{len(rest)} other", sum(revenue for _, revenue in rest)))
     _ranked(axes, result, [(name, revenue, look.BAR) for name, revenue in shown])
-    axes.set_title(f"By country: {look.shortened(rows[0][0], 22)} first of {len(rows)}" if len(rows) > 1 else "By country")
+    axes.set_title(
+        f"By country: {look.shortened(rows[0][0], 22)} first of {len(rows)}" if len(rows) > 1 else "By country"
+    )
 
 
 def _segments(axes: Axes, result: Segmentation) -> None:
@@ -147,7 +154,7 @@ def _ranked(axes: Axes, result: Segmentation, rows: list[tuple[str, float, str]]
     for place, (_, revenue, tone) in enumerate(rows):
         axes.barh(place, revenue, height=0.74, color=tone, edgecolor=look.INK, linewidth=0.4)
         label = f"{look.money(revenue, result.currency)} · {look.percent(revenue / total)}"
-        axes.annotate(label, (max(revenue, 0), place), (4, -0.5), textcoords="offset points", va="center", fontsize=look.SMALL)
+        look.note(axes, label, (max(revenue, 0), place), (4, -0.5), rim=False)
     axes.set_yticks(range(len(rows)), [look.wrapped(name, 22, most=2) for name, *_ in rows], fontsize=look.SMALL)
     axes.set_ylim(max(len(rows), 3) - 0.4, -0.6)
     most = max(revenue for _, revenue, _ in rows)
@@ -168,19 +175,14 @@ def _order_sizes(axes: Axes, result: Segmentation) -> None:
     if spending.order_sizes:
         low, high = spending.order_sizes[0][0], spending.order_sizes[-1][1]
         axes.set_xlim(low, high)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high / low < 1e4 else (1.0,)))  # noqa: PLR2004
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(look.money_ticks(result.currency))
+        look.money_axis(axes.xaxis, (low, high), result.currency)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: look.amount(value)))
     if spending.median_order > 0:
         axes.axvline(spending.median_order, color=look.INK, linewidth=2, label="median")
-        look.haloed(
-            axes.annotate(
-                f"median {look.money(spending.median_order, result.currency)}", (spending.median_order, 0.98), (5, 0),
-                xycoords=("data", "axes fraction"), textcoords="offset points", va="top", fontweight="bold",
-            )  # fmt: skip
-        )
+        label = f"median {look.money(spending.median_order, result.currency)}"
+        style: dict[str, Any] = {"va": "top", "fontsize": 9.5, "fontweight": "bold"}
+        look.note(axes, label, (spending.median_order, 0.98), (5, 0), on_top=True, **style)
     axes.set_ylabel("orders")
     axes.set_xlabel(f"value of an order in {look.unit(result.currency)} (log scale)", fontsize=9)
     axes.set_title("By order size")

@@ -1,0 +1,382 @@
+"""The command line as people use it: screens, files, and what it says when something is wrong."""
+
+import csv
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import regulars as rg
+from regulars.cli import main
+from regulars.writing import write_orders
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+
+
+def regulars(*arguments: object) -> int:
+    """Run the command line in this process; the exit code."""
+    before = sys.argv, signal.getsignal(signal.SIGTERM)
+    sys.argv = ["regulars", *map(str, arguments)]
+    try:
+        main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        sys.argv = before[0]
+        signal.signal(signal.SIGTERM, before[1])
+    return 0
+
+
+@pytest.fixture(scope="module")
+def shop_csv(tmp_path_factory):
+    return write_orders(rg.make_orders(customers=300, seed=5).orders, tmp_path_factory.mktemp("shop") / "orders.csv")
+
+
+@pytest.fixture(scope="module")
+def run_folder(shop_csv):
+    """One complete run, for tests that look at what it left."""
+    folder = shop_csv.parent / "run"
+    assert regulars("segment", shop_csv, "-o", folder) == 0
+    return folder
+
+
+class TestHelp:
+    def test_version(self, capsys):
+        assert regulars("--version") == 0
+        assert capsys.readouterr().out == f"regulars {rg.__version__}\n"
+
+    def test_help_names_every_command(self, capsys):
+        assert regulars("--help") == 0
+        shown = capsys.readouterr().out
+        assert all(name in shown for name in ("demo", "check", "segment", "assign", "sample"))
+
+    def test_help_loads_nothing_heavy(self):
+        code = (
+            "import sys; sys.argv = ['regulars', 'segment', '--help']\n"
+            "from regulars.cli import main\n"
+            "try: main()\n"
+            "except SystemExit: pass\n"
+            "print([name for name in ('ibis', 'pandas', 'numpy', 'sklearn', 'matplotlib') if name in sys.modules])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
+
+    def test_the_scales_are_those_of_clustering(self):
+        from regulars.cli.commands import ScaleName
+        from regulars.clustering import SCALES
+
+        assert [scale.value for scale in ScaleName] == list(SCALES)
+
+
+class TestRunFolder:
+    def test_it_holds_what_the_docs_say(self, run_folder):
+        assert sorted(entry.name for entry in run_folder.iterdir()) == [
+            "audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json", "run.json",
+            "segments.csv", "set_aside.parquet",
+        ]  # fmt: skip
+        names = ["customer_clusters", "elbow_method", "rfm_distribution", "silhouette_score", "spending_patterns"]
+        assert sorted(file.name for file in (run_folder / "figures").iterdir()) == sorted(
+            f"{name}.{kind}" for name in names for kind in ("png", "svg")
+        )
+
+    def test_customers_csv(self, run_folder):
+        rows = list(csv.DictReader((run_folder / "customers.csv").open(encoding="utf-8")))
+        assert list(rows[0])[:9] == [
+            "customer_id", "recency_days", "frequency", "monetary", "r_score", "f_score", "m_score", "rfm_group", "segment",
+        ]  # fmt: skip
+        ids = [row["customer_id"] for row in rows]
+        assert ids == sorted(ids)
+        assert all(len(row["monetary"].partition(".")[2]) == 2 for row in rows)
+
+    def test_customers_parquet_holds_the_same_customers_with_exact_money(self, run_folder):
+        table = pq.read_table(run_folder / "customers.parquet")
+        assert pa.types.is_decimal(table.schema.field("monetary").type)
+        facts = json.loads((run_folder / "facts.json").read_text("utf-8"))
+        assert str(sum(table["monetary"].to_pylist())) == facts["revenue"]
+
+    def test_segments_csv_adds_up_to_the_customers(self, run_folder):
+        segments = list(csv.DictReader((run_folder / "segments.csv").open(encoding="utf-8")))
+        customers = list(csv.DictReader((run_folder / "customers.csv").open(encoding="utf-8")))
+        for segment in segments:
+            members = [row for row in customers if row["segment"] == segment["name"]]
+            assert len(members) == int(segment["customers"])
+            assert sum(float(row["monetary"]) for row in members) == pytest.approx(float(segment["revenue"]), abs=0.5)
+            assert segment["action"]
+            assert segment["why"]
+        assert sum(float(segment["revenue_share"]) for segment in segments) == pytest.approx(1, abs=0.001)
+
+    def test_one_audience_per_segment_most_valuable_first(self, run_folder):
+        segments = list(csv.DictReader((run_folder / "segments.csv").open(encoding="utf-8")))
+        lists = sorted((run_folder / "audiences").iterdir())
+        assert len(lists) == len(segments)
+        for file in lists:
+            money = [float(row["monetary"]) for row in csv.DictReader(file.open(encoding="utf-8"))]
+            assert money == sorted(money, reverse=True)
+
+    def test_every_row_that_was_set_aside_is_kept_with_its_reason(self, run_folder):
+        table = pq.read_table(run_folder / "set_aside.parquet").to_pandas()
+        audit = json.loads((run_folder / "facts.json").read_text("utf-8"))["audit"]
+        counted = {line["rule"]: line["rows"] for line in audit["lines"] if line["rows"]}
+        kept = table[table["reason"] != "returned part"]["reason"].value_counts().to_dict()
+        assert kept == counted
+
+    def test_run_json_says_what_was_run(self, run_folder):
+        facts = json.loads((run_folder / "run.json").read_text("utf-8"))
+        assert facts["options"]["returns"] == "net"
+        assert facts["versions"]["regulars"] == rg.__version__
+        assert len(facts["fingerprint"]) == 64
+        assert facts["seconds"]["Cleaning"] > 0
+
+    def test_two_runs_give_the_same_bytes(self, run_folder, shop_csv, tmp_path):
+        assert regulars("segment", shop_csv, "-o", tmp_path / "again", "--no-figures") == 0
+        for name in ("customers.csv", "segments.csv", "model.json"):
+            assert (tmp_path / "again" / name).read_bytes() == (run_folder / name).read_bytes(), name
+
+    def test_a_file_of_the_users_survives_the_next_run(self, shop_csv, tmp_path):
+        folder = tmp_path / "run"
+        assert regulars("segment", shop_csv, "-o", folder, "--no-figures", "--k", 3) == 0
+        (folder / "notes.txt").write_text("call them")
+        (folder / "stale").mkdir()
+        assert regulars("segment", shop_csv, "-o", folder, "--no-figures", "--no-csv", "--k", 3) == 0
+        assert (folder / "notes.txt").read_text() == "call them"
+        assert (folder / "stale").is_dir()
+        assert not (folder / "customers.csv").exists()
+
+    def test_formulas_are_made_harmless_in_csv_and_kept_in_parquet(self, tmp_path):
+        shop = rg.make_orders(customers=60, seed=1).orders
+        ids = pa.array([f"=HYPERLINK({i})" if i else None for i in shop["CustomerID"].to_pylist()])
+        evil = shop.set_column(shop.schema.get_field_index("CustomerID"), "CustomerID", ids)
+        rg.write_run(rg.segment(evil, k=2), tmp_path / "run", figures=False)
+        rows = list(csv.DictReader((tmp_path / "run" / "customers.csv").open(encoding="utf-8")))
+        assert all(row["customer_id"].startswith("'=") for row in rows)
+        exact = pq.read_table(tmp_path / "run" / "customers.parquet")["customer_id"].to_pylist()
+        assert all(name.startswith("=") for name in exact)
+
+
+class TestScreens:
+    def test_check_shows_columns_and_audit_and_writes_nothing(self, shop_csv, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        assert regulars("check", shop_csv) == 0
+        shown = capsys.readouterr().out
+        assert "CustomerID" in shown
+        assert "exact duplicates" in shown
+        assert "reconcile to the cent" in shown
+        assert list(tmp_path.iterdir()) == []
+
+    def test_segment_shows_segments_actions_and_customers_at_risk(self, shop_csv, tmp_path, capsys):
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-figures") == 0
+        shown = capsys.readouterr().out
+        for words in ("Loyal high-value", "What to do", "High-value:", "At risk:", "Results in"):
+            assert words in shown
+
+    def test_json_is_json_and_nothing_else(self, shop_csv, tmp_path, capsys):
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-figures", "--json") == 0
+        shown = capsys.readouterr()
+        facts = json.loads(shown.out)
+        assert facts["folder"] == str(tmp_path / "run")
+        assert facts["choice"]["k"] == len(facts["segments"])
+        assert shown.err == ""
+        assert regulars("check", shop_csv, "--json") == 0
+        assert json.loads(capsys.readouterr().out)["audit"]["reconciles"] is True
+
+    def test_no_colour_codes_in_a_pipe(self, shop_csv, capsys):
+        assert regulars("check", shop_csv) == 0
+        assert "\x1b" not in capsys.readouterr().out
+
+    def test_assign_gives_the_training_customers_their_segments(self, run_folder, shop_csv, tmp_path, capsys):
+        assert regulars("assign", shop_csv, "--model", run_folder / "model.json", "-o", tmp_path / "new") == 0
+        assert "Loyal high-value" in capsys.readouterr().out
+        columns = ["customer_id", "r_score", "rfm_group", "segment", "runner_up"]
+        trained, assigned = (
+            pq.read_table(folder / "customers.parquet", columns=columns) for folder in (run_folder, tmp_path / "new")
+        )
+        assert trained.equals(assigned)
+
+    def test_sample_writes_a_shop_that_segment_reads(self, tmp_path, capsys):
+        assert regulars("sample", "-o", tmp_path / "o.csv", "--customers", 50, "--truth", tmp_path / "t.csv") == 0
+        assert "regulars segment" in capsys.readouterr().out
+        header = (tmp_path / "o.csv").read_text("utf-8").splitlines()[0].replace('"', "")
+        assert header == HEADER
+        assert regulars("check", tmp_path / "o.csv") == 0
+
+    def test_map_names_a_column(self, tmp_path, capsys):
+        (tmp_path / "o.csv").write_text(
+            "Wer;Wann;Wert\n" + "".join(f"k{i};2024-01-{i + 1:02d};{i}.5\n" for i in range(20))
+        )
+        pairs = ["--map", "customer_id=Wer", "--map", "ordered_at=Wann", "--map", "amount=Wert"]
+        assert regulars("check", tmp_path / "o.csv", *pairs) == 0
+        assert "Wer" in capsys.readouterr().out
+
+
+def uci(*lines: str) -> str:
+    return "\n".join((HEADER, *lines)) + "\n"
+
+
+GOOD = "1,A,mug,2,2024-01-05 10:00,3.50,7,France"
+
+#: What is wrong → (file name, content), and the words that must be said.
+BAD_FILES = {
+    "empty file": ("o.csv", "", ["is empty"]),
+    "header only": ("o.csv", HEADER + "\n", ["o.csv", "no "]),
+    "binary junk": ("o.csv", bytes(range(256)) * 40, ["o.csv"]),
+    "truncated parquet": ("o.parquet", b"PAR1" + b"\x00" * 100, ["o.parquet", "Parquet"]),
+    "truncated xlsx": ("o.xlsx", b"PK\x03\x04" + b"\x00" * 100, ["o.xlsx"]),
+    "unknown ending": ("o.docx", b"hello", ["docx"]),
+    "wrong delimiter": ("o.csv", "customer~date~amount\nc~2024-01-01~3\n", ["No column for"]),
+    "a column missing": ("o.csv", "Inv,Qty,When\n1,2,2024-01-01\n", ["No column for customer_id", "Inv, Qty, When"]),
+    "all customers missing": ("o.csv", uci(*[GOOD.replace(",7,", ",,")] * 3), ["CustomerID"]),
+    "a date unreadable in row 3": ("o.csv", uci(GOOD, GOOD.replace("2024-01-05 10:00", "soon")), ["Row 3", "'soon'", "InvoiceDate"]),
+    "an amount unreadable": ("o.csv", uci(GOOD, GOOD.replace("3.50", "three")), ["Row 3", "'three'", "UnitPrice"]),
+    "day or month first": ("o.csv", uci(GOOD.replace("2024-01-05 10:00", "1/2/2024")), ["--dayfirst", "--monthfirst"]),
+    "one customer only": ("o.csv", uci(GOOD), ["Only 1 customer", "at least 10"]),
+    "two customers": ("o.csv", uci(GOOD, GOOD.replace(",7,", ",8,")), ["Only 2 customers", "at least 10"]),
+    "all customers identical": (
+        "o.csv",
+        uci(*(f"{i},A,mug,2,2024-01-05 10:00,3.50,{i},France" for i in range(40))),
+        ["All 40 customers have the same", "nothing to tell apart"],
+    ),
+}  # fmt: skip
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("what", BAD_FILES)
+    def test_says_what_is_wrong_and_what_to_do(self, what, tmp_path, capsys):
+        name, content, words = BAD_FILES[what]
+        source = tmp_path / name
+        source.write_bytes(content if isinstance(content, bytes) else content.encode())
+        assert regulars("segment", source, "-o", tmp_path / "run") == 2
+        self.expect(capsys, *words)
+        assert sorted(tmp_path.iterdir()) == [source]
+
+    def expect(self, capsys, *words):
+        shown = capsys.readouterr()
+        said = " ".join(shown.err.split())
+        assert said.startswith("Error: ")
+        assert "→" in said
+        assert "Traceback" not in said
+        for each in words:
+            assert each in said
+        assert shown.out == ""
+
+    def test_a_file_that_is_not_there(self, tmp_path, capsys):
+        (tmp_path / "orders.csv").write_text("x")
+        assert regulars("segment", tmp_path / "order.csv", "-o", tmp_path / "run") == 2
+        self.expect(capsys, "order.csv", "orders.csv")
+
+    def test_an_empty_folder(self, tmp_path, capsys):
+        (tmp_path / "in").mkdir()
+        assert regulars("segment", tmp_path / "in", "-o", tmp_path / "run") == 2
+        self.expect(capsys, "in")
+
+    def test_a_damaged_gzip(self, tmp_path, capsys):
+        (tmp_path / "o.csv.gz").write_bytes(gzip.compress(uci(*[GOOD] * 500).encode())[:-20])
+        assert regulars("segment", tmp_path / "o.csv.gz", "-o", tmp_path / "run") == 2
+        self.expect(capsys, "o.csv.gz")
+
+    def test_everything_is_after_as_of(self, shop_csv, tmp_path, capsys):
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--as-of", "2001-01-01") == 2
+        self.expect(capsys, "2001-01-01", "on or after")
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (["--k", 1], ["k is 1"]),
+            (["--groups", "seven"], ["seven", "eleven, klaviyo, shopify"]),
+            (["--actions", "none.toml"], ["none.toml"]),
+            (["--layout", "none"], ["none"]),
+            (["--map", "customer=X"], ["customer=X", "customer_id"]),
+            (["--map", "customer_id=X"], ["X"]),
+        ],
+    )
+    def test_an_option_that_does_not_fit(self, options, words, shop_csv, tmp_path, capsys):
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", *options) == 2
+        self.expect(capsys, *words)
+
+    def test_a_model_that_is_none(self, shop_csv, tmp_path, capsys):
+        (tmp_path / "model.json").write_text("{")
+        assert regulars("assign", shop_csv, "--model", tmp_path / "model.json", "-o", tmp_path / "new") == 2
+        self.expect(capsys, "model.json", "cut off")
+
+
+class TestOutputs:
+    expect = TestBadInput.expect
+
+    def test_the_output_is_a_file(self, shop_csv, tmp_path, capsys):
+        (tmp_path / "run").write_text("mine")
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run") == 2
+        self.expect(capsys, "is a file")
+        assert (tmp_path / "run").read_text() == "mine"
+
+    def test_the_output_is_a_folder_of_something_else(self, shop_csv, tmp_path, capsys):
+        (tmp_path / "thesis.txt").write_text("mine")
+        assert regulars("segment", shop_csv, "-o", tmp_path) == 2
+        self.expect(capsys, "not a run of regulars")
+        assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.txt"]
+
+    @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux' /proc, where nobody may write")
+    def test_the_output_cannot_be_written(self, shop_csv, capsys):
+        assert regulars("segment", shop_csv, "-o", "/proc/run") == 2
+        self.expect(capsys, "Cannot write /proc/run")
+
+    def test_a_failed_run_leaves_the_earlier_one(self, run_folder, tmp_path, capsys):
+        earlier = tmp_path / "run"
+        shutil.copytree(run_folder, earlier)
+        (tmp_path / "bad.csv").write_text(uci(GOOD))
+        assert regulars("segment", tmp_path / "bad.csv", "-o", earlier) == 2
+        assert same_files(earlier, run_folder)
+        assert sorted(entry.name for entry in tmp_path.iterdir()) == ["bad.csv", "run"]
+
+    @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+    def test_a_run_that_is_killed_leaves_the_earlier_one(self, how, run_folder, shop_csv, tmp_path):
+        earlier = tmp_path / "run"
+        shutil.copytree(run_folder, earlier)
+        command = [sys.executable, "-m", "regulars", "segment", str(shop_csv), "-o", str(earlier)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        until = time.monotonic() + 60
+        while not any(tmp_path.glob(".run.partial-*/customers.parquet")) and time.monotonic() < until:
+            time.sleep(0.01)
+        process.send_signal(how)
+        assert process.wait(60) != 0
+        process.stderr.close()
+        assert same_files(earlier, run_folder)
+        if how is signal.SIGKILL:  # nobody could tidy up: the next run does
+            assert regulars("segment", shop_csv, "-o", earlier, "--no-figures", "--k", 2) == 0
+        assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+
+    @pytest.mark.skipif(
+        os.name != "posix" or os.geteuid() != 0, reason="needs root, to mount a small disk (run the tests with sudo)"
+    )
+    def test_the_disk_is_full(self, run_folder, shop_csv, tmp_path, capsys):
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True, check=False
+        )
+        if mounted.returncode:
+            pytest.skip(f"cannot mount a small disk here: {mounted.stderr.decode().strip()}")
+        try:
+            (disk / "run").mkdir()
+            shutil.copy(run_folder / "run.json", disk / "run")
+            (disk / "ballast").write_bytes(b"\0" * 960_000)
+            assert regulars("segment", shop_csv, "-o", disk / "run") == 2
+            self.expect(capsys, "The disk is full", "Make room")
+            assert sorted(entry.name for entry in disk.iterdir()) == ["ballast", "run"]
+            assert [entry.name for entry in (disk / "run").iterdir()] == ["run.json"]
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+
+
+def same_files(one: Path, other: Path) -> bool:
+    names = sorted(file.relative_to(one) for file in one.rglob("*") if file.is_file())
+    return names == sorted(file.relative_to(other) for file in other.rglob("*") if file.is_file()) and all(
+        (one / name).read_bytes() == (other / name).read_bytes() for name in names
+    )
