@@ -5,6 +5,7 @@ Nothing here imports `regulars`. Slow and plain on purpose.
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -34,9 +35,9 @@ def take_back(lines: pd.DataFrame, *, by: Sequence[str]) -> list[int]:
             range(len(rows)),
             key=lambda i: (
                 rows[i]["ordered_at"],
-                was[i] < 0,  # noqa: B023 - used at once
+                was[i] < 0,
                 rows[i]["order_id"],
-                abs(was[i]),  # noqa: B023
+                abs(was[i]),
                 rows[i]["price"],
             ),
         )
@@ -58,7 +59,7 @@ def features(lines: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     found = {}
     for customer, own in lines[lines["ordered_at"] < pd.Timestamp(as_of)].groupby("customer_id"):
         days = sorted({moment.date() for moment in own["ordered_at"]})
-        gaps = [(later - earlier).days for earlier, later in zip(days, days[1:], strict=False)]
+        gaps = [(later - earlier).days for earlier, later in pairwise(days)]
         money = own["amount"].sum()
         spent = own.groupby("country")["amount"].sum()
         found[customer] = {

@@ -155,6 +155,7 @@ def test_blank_lines_are_left_out_and_nothing_else(tmp_path):
     file = save(tmp_path / "orders.csv", LINES + "\n,,,,\n  , ,,,\n" + "7,A1,2011-01-31 09:30,1,4\n")
 
     assert column(file, "customer_id") == ["7", "7", "8", "7"]
+    assert "2 blank lines are left out." in read(file).notes
 
 
 def test_the_folder_is_left_as_it_was(tmp_path, monkeypatch):
@@ -656,6 +657,17 @@ def test_where_nothing_says_what_the_comma_is_the_delimiter_does(tmp_path, delim
     assert any("Numbers such as 1,234 in 'Price'" in note for note in orders.notes)
 
 
+def test_a_product_that_is_too_large(tmp_path):
+    file = lines(tmp_path, Qty=["1e6", "1e9"], Price=["1e5", "1e9"])
+
+    with pytest.raises(UnreadableError, match=r"Row 3 .*column Qty × Price: cannot read the amount '1e9 × 1e9'"):
+        read(file)
+    assert rows(file, "amount", "unreadable", unreadable="set_aside") == [
+        (Decimal("1e11"), None),
+        (None, "amount '1e9 × 1e9'"),
+    ]
+
+
 def test_float_money_is_rounded_to_four_places():
     frame = pd.DataFrame(FRAME | {"Amount": [0.1 + 0.2, 2.00005]})
 
@@ -762,9 +774,10 @@ def test_a_file_that_may_not_be_opened(tmp_path, monkeypatch):
         read(file)
 
 
-def test_a_header_without_rows(tmp_path):
+@pytest.mark.parametrize("text", ["Client,Date,Total\n", "Client,Date,Total\n\n,,\n"])
+def test_a_header_without_rows(tmp_path, text):
     with pytest.raises(NotEnoughDataError, match=r"o\.csv has column names but no rows"):
-        read(save(tmp_path / "o.csv", "Client,Date,Total\n"))
+        read(save(tmp_path / "o.csv", text))
 
 
 def test_files_that_do_not_go_together(tmp_path):

@@ -184,11 +184,12 @@ def parse_pack(data: Mapping[str, Any], *, source: str) -> RulePack:
             hint="See docs/extending.md for an example.",
         )
     fixed = data.get("recency_days")
-    ordered = isinstance(fixed, list) and fixed == sorted(fixed, reverse=True) and len(fixed) == levels - 1
+    days = isinstance(fixed, list) and all(type(day) is int for day in fixed) and len(fixed) == levels - 1
+    ordered = days and fixed == sorted(fixed, reverse=True)
     if fixed is not None and not ordered:
         raise PackError(
             f"Rule pack {source}: recency_days is {fixed!r}.",
-            hint=f"Give {levels - 1} numbers of days, largest first: for R 2, R 3, … .",
+            hint=f"Give {levels - 1} whole numbers of days, largest first: for R 2, R 3, … .",
         )
     groups = tuple(
         Group(name=g["name"], why=str(g.get("why", "")), cells=_cells(g, levels=levels, source=source)) for g in entries
@@ -292,23 +293,30 @@ def _cells(group: Mapping[str, Any], *, levels: int, source: str) -> tuple[str, 
             f"Rule pack {source}, group {name!r}: unknown key {listed(sorted(unknown))}.",
             hint="Allowed are name, why, and cells, or r with fm, or r, f and m.",
         )
+    where = f"Rule pack {source}, group {name!r}"
     if "cells" in group:
+        if not isinstance(group["cells"], list):
+            raise PackError(f"{where}, cells is {group['cells']!r}.", hint='Give a list such as ["554", "555"].')
         return tuple(str(cell) for cell in group["cells"])
     asked = ("r", "fm") if "fm" in group else ("r", "f", "m")
-    where = f"Rule pack {source}, group {name!r}"
-    spans = {key: _span(group.get(key, f"1-{levels}"), where=f"{where}, {key}") for key in asked}
+    spans = {key: _span(group.get(key, f"1-{levels}"), levels=levels, where=f"{where}, {key}") for key in asked}
     if "fm" not in group:
         return tuple(f"{r}{f}{m}" for r, f, m in product(spans["r"], spans["f"], spans["m"]))
     scores = range(1, levels + 1)
     return tuple(f"{r}{f}{m}" for r, f, m in product(spans["r"], scores, scores) if (f + m + 1) // 2 in spans["fm"])
 
 
-def _span(text: object, *, where: str) -> range:
+def _span(text: object, *, levels: int, where: str) -> range:
     """Turn ``"3"`` or ``"2-4"`` into whole numbers."""
-    first, _, last = str(text).partition("-")
-    if not first.strip().isdigit() or (last and not last.strip().isdigit()):
-        raise PackError(f"{where} is {text!r}.", hint="Give a score or a range of scores, such as '3' or '2-4'.")
-    return range(int(first), int(last or first) + 1)
+    scores = [str(score) for score in range(1, levels + 1)]
+    first, dash, last = (part.strip() for part in str(text).partition("-"))
+    last = last if dash else first
+    if first not in scores or last not in scores or first > last:
+        raise PackError(
+            f"{where} is {text!r}.",
+            hint=f"Give a score from 1 to {levels}, or a range of scores such as '1-{levels}'.",
+        )
+    return range(int(first), int(last) + 1)
 
 
 def _prove(groups: tuple[Group, ...], *, levels: int, source: str) -> None:

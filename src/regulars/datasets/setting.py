@@ -116,26 +116,24 @@ COUNTRY_SHARES = np.array([85, 3.2, 2.8, 2, 1.2, 1.1, 1, 0.9, 0.8, 0.7, 0.5, 0.4
 
 
 class Calendar(NamedTuple):
-    """The days of the file: trade weight before each midnight, and the next open day or the end."""
+    """The days of the file, and the trade weight before each midnight."""
 
     days: int
     passed: Floats
-    next_open: Ints
 
     def moments(self, rng: Random, *, begin: Floats, end: Floats) -> Ints:
-        """A minute of trade between each pair of days, busy days being likelier."""
+        """A minute of trade between each pair of days, busy days being likelier.
+
+        Where the shop is closed throughout: on the next open day, or the last one where none follows.
+        """
         midnights = np.arange(self.days + 1)
         low, high = np.interp(begin, midnights, self.passed), np.interp(end, midnights, self.passed)
         mark = low + rng.random(len(low)) * (high - low)
         last_open = np.searchsorted(self.passed, self.passed[-1]) - 1
         day = np.minimum(np.searchsorted(self.passed, mark, side="right") - 1, last_open)
-        minute: Ints = day * MINUTES + self.times(rng, len(day))
-        return minute
-
-    def times(self, rng: Random, count: int) -> Ints:
-        """Minutes after midnight, within business hours."""
-        minute: Ints = (OPENS + _pick(rng, HOURS, count)) * 60 + rng.integers(0, 60, count)
-        return minute
+        minute = (OPENS + _pick(rng, HOURS, count=len(day))) * 60 + rng.integers(0, 60, len(day))
+        moment: Ints = day * MINUTES + minute
+        return moment
 
 
 class Catalogue(NamedTuple):
@@ -152,9 +150,9 @@ class Catalogue(NamedTuple):
         """How many items are products; the services follow."""
         return len(self.popularity)
 
-    def pick(self, rng: Random, count: int) -> Ints:
+    def pick(self, rng: Random, *, count: int) -> Ints:
         """Products, popular ones being likelier."""
-        return _pick(rng, self.popularity, count)
+        return _pick(rng, self.popularity, count=count)
 
 
 class People(NamedTuple):
@@ -258,9 +256,7 @@ def _open_calendar(start: np.datetime64, days: int) -> Calendar:
     weight = MONTHS[month] * WEEKDAYS[weekday]
     weight[(month == 11) & (day > 20)] *= 0.4
     weight[((month == 11) & (day >= 25)) | ((month == 0) & (day == 1))] = 0
-    where_open = np.flatnonzero(weight)
-    next_open = np.append(where_open, days)[np.searchsorted(where_open, np.arange(days + 1))]
-    return Calendar(days, np.append(0.0, weight.cumsum()), next_open)
+    return Calendar(days, np.append(0.0, weight.cumsum()))
 
 
 def _draw_products(rng: Random) -> Catalogue:
@@ -287,12 +283,12 @@ def _draw_people(rng: Random, count: int) -> People:
     return People(
         number=10001 + np.arange(count),
         kind=kind,
-        country=_pick(rng, COUNTRY_SHARES, count),
+        country=_pick(rng, COUNTRY_SHARES, count=count),
         appetite=np.exp(rng.normal(0, 0.4, count)),
     )
 
 
-def _pick(rng: Random, weights: Floats, count: int) -> Ints:
+def _pick(rng: Random, weights: Floats, *, count: int) -> Ints:
     bounds = weights.cumsum() / weights.sum()
     return np.searchsorted(bounds[:-1], rng.random(count), side="right").astype(np.int64)
 

@@ -156,7 +156,7 @@ def _any_time(rng: Random, calendar: Calendar, *, count: int, until: float = 1.0
 def _basket(rng: Random, catalogue: Catalogue, *, lines: Floats, pieces: Floats) -> Lines:
     """Products of each order, each once; dear things in small numbers, large numbers at a lower price."""
     drawn = np.repeat(np.arange(len(lines)), 1 + rng.poisson(lines - 1))
-    pairs = np.sort(drawn * catalogue.products + catalogue.pick(rng, len(drawn)))
+    pairs = np.sort(drawn * catalogue.products + catalogue.pick(rng, count=len(drawn)))
     event, item = np.divmod(pairs[np.append(True, np.diff(pairs) > 0)], catalogue.products)
     wanted = pieces[event] * np.exp(rng.normal(0, 0.6, len(event))) * np.sqrt(500 / catalogue.pence[item])
     quantity = SIZES[np.maximum(np.searchsorted(SIZES, wanted, side="right") - 1, 0)]
@@ -168,11 +168,11 @@ def _returns(rng: Random, calendar: Calendar, *, orders: Batch) -> Batch:
     """Some orders cancelled whole within two hours, some lines sent back days later, all or in part."""
     bought, minute = orders.lines, orders.events.minute
     whole = rng.random(len(minute)) < CANCELLED
-    days_later = 1 + rng.geometric(1 / 12, len(minute))
-    day = calendar.next_open[np.minimum(minute // MINUTES + days_later, calendar.days)]
-    later = day * MINUTES + calendar.times(rng, len(day))
+    day = minute // MINUTES + rng.geometric(1 / 10, len(minute))
+    begin = day.astype(np.float64)
+    later = calendar.moments(rng, begin=begin, end=begin + np.float64(7))
     back_at = np.where(whole, minute + rng.integers(5, 120, len(minute)), later)
-    in_time = (back_at < calendar.days * MINUTES)[bought.event]
+    in_time = (whole | (later >= day * MINUTES))[bought.event]
     chance = rng.random(len(bought.event))
     chosen = in_time & (whole[bought.event] | (chance <= max(SENT_BACK, chance[in_time].min())))
     part = np.where(rng.random(len(chance)) < 0.5, rng.random(len(chance)), 0)
@@ -206,7 +206,7 @@ def _write_offs(rng: Random, setting: Setting, *, count: int) -> Batch:
     """Broken or missing stock: no customer, no price, a negative quantity, and no C on the number."""
     minute = _any_time(rng, setting.calendar, count=count)
     events = Events(np.full(count, NOBODY), minute, np.zeros(count, dtype=np.bool_))
-    item, quantity = setting.catalogue.pick(rng, count), -rng.integers(1, 100, count)
+    item, quantity = setting.catalogue.pick(rng, count=count), -rng.integers(1, 100, count)
     sort = np.full(count, Sort.WRITE_OFF)
     return Batch(events, Lines(np.arange(count), item, quantity, np.zeros(count, dtype=np.int64), sort))
 
@@ -234,4 +234,4 @@ def _bad_debts(rng: Random, catalogue: Catalogue, *, event: Ints) -> Lines:
 def _free(rng: Random, catalogue: Catalogue, *, event: Ints) -> Lines:
     """One piece without a price for each event."""
     nothing, one = np.zeros(len(event), dtype=np.int64), np.ones(len(event), dtype=np.int64)
-    return Lines(event, catalogue.pick(rng, len(event)), one, nothing, np.full(len(event), Sort.FREE))
+    return Lines(event, catalogue.pick(rng, count=len(event)), one, nothing, np.full(len(event), Sort.FREE))

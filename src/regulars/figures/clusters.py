@@ -141,7 +141,7 @@ def _rows(names: Sequence[str]) -> list[float]:
 def _shares(axes: Axes, segments: Sequence[Segment], names: Sequence[str]) -> None:
     """Draw a pair of bars per segment, the name above; the vertical unit is an inch where the figure is full."""
     bottoms = np.cumsum(_rows(names))
-    above_bars = ScaledTranslation(0, 7 / 72, axes.get_figure().dpi_scale_trans)  # type: ignore[union-attr]
+    above_bars = ScaledTranslation(0, 5.5 / 72, axes.get_figure().dpi_scale_trans)  # type: ignore[union-attr]
     heading: dict[str, Any] = {"va": "bottom", "fontsize": 9, "fontweight": "bold", "linespacing": 1.05, "rim": False}
     for bottom, segment, name in zip(bottoms, segments, names, strict=True):
         facts, tone = segment.profile, look.colour(segment.id)

@@ -194,10 +194,10 @@ def wrapped(text: str, width: int, *, most: int = 6, even: bool = True) -> str:
     'Occasional moderate,\nmore frequent'
     """
     words = " ".join(text.split())
-    lines = textwrap.wrap(words, width, max_lines=most, placeholder=" …")
+    lines = textwrap.wrap(words, width, max_lines=most, placeholder=" …", break_on_hyphens=False)
     cut = " ".join(lines) != words
     for narrower in range(width - 1, 0, -1):
-        fewer = textwrap.wrap(words, narrower, break_long_words=False)
+        fewer = textwrap.wrap(words, narrower, break_long_words=False, break_on_hyphens=False)
         if cut or not even or len(fewer) > len(lines) or any(len(line) > narrower for line in fewer):
             break
         lines = fewer

@@ -34,6 +34,7 @@ WORDS = {"ordered_at": "date", "quantity": "quantity", "unit_price": "unit price
 TAKEN = frozenset({*ORDERS, *OPTIONAL_ORDERS, "reason", "unreadable", "other_currency"})
 MADE_ORDERS = "There is no order number: what a customer buys on one day counts as one order."
 ROW = "_regulars_row"
+WIDE = "decimal(38, 4)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,16 @@ class Reader:
         """Everything that is read from a cell."""
         read = {self.value: self.read(cell)}
         return read | {self.text: _shown(cell)} if self.strict else read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """Something that may not be understood: its name in messages, its column, its text, and the rows where it is not."""
+
+    word: str
+    column: str
+    text: ir.StringValue
+    bad: ir.BooleanValue
 
 
 def _shown(cell: ir.Value) -> ir.StringValue:
@@ -113,7 +124,7 @@ def understand(
     amounts have currencies, one that writes the table where the source was copied, and up to two before an
     error, for its words.
     """
-    facts = _look(opened.table, found)
+    facts = _look(opened, found)
     _refuse_nothing(opened, found, facts=facts)
     readers, notes = _readers(opened, found, facts=facts, dayfirst=dayfirst)
     table = _apply(opened.table, readers, copied=opened.copied)
@@ -122,8 +133,9 @@ def understand(
     if other is not None:
         columns["other_currency"] = other
     columns["unreadable"] = _unreadable(table, readers)
-    if opened.copied:
-        table = table.filter(reduce(or_, (_anything(table[name]) for name in opened.table.columns)))
+    if blank := facts[""]["blank"]:
+        table = table.filter(_anything(table, opened.table.columns))
+        notes.insert(0, f"{blank:,} blank {'line is' if blank == 1 else 'lines are'} left out.")
     table = table.select(**columns)
     if opened.copied:
         table = opened.table.get_backend().create_table(ibis.util.gen_name("orders"), table, temp=True)
@@ -136,10 +148,11 @@ def understand(
     return Lines(table=table, currency=chosen, notes=tuple(note for note in (*notes, *said) if note))
 
 
-def _anything(cell: ir.Value) -> ir.BooleanValue:
-    """Rows in which a cell holds anything."""
-    kind = cell.type()
-    return cell.re_search(r"\S") if isinstance(kind, dt.String) else cell.notnull()
+def _anything(table: ir.Table, names: Sequence[str]) -> ir.BooleanValue:
+    """Rows in which any cell holds anything."""
+    cells = (table[name] for name in names)
+    held = (cell.re_search(r"\S") if isinstance(cell.type(), dt.String) else cell.notnull() for cell in cells)
+    return reduce(or_, (ibis.coalesce(each, ibis.literal(False)) for each in held))
 
 
 def _is_text(source: ir.Table, found: Recognised, *, field: str) -> bool:
@@ -151,9 +164,11 @@ def _is_text(source: ir.Table, found: Recognised, *, field: str) -> bool:
     return not isinstance(source[name].type(), fitting)
 
 
-def _look(source: ir.Table, found: Recognised) -> dict[str, dict[str, int]]:
+def _look(opened: Opened, found: Recognised) -> dict[str, dict[str, int]]:
     """Count what decides how the columns are read, looking at each different cell once; one query."""
-    counts = source.agg(**{".rows": source.count()})
+    source = opened.table
+    blank = (~_anything(source, source.columns)).sum() if opened.copied else ibis.literal(0)
+    counts = source.agg(**{".rows": source.count(), ".blank": blank})
     asked: dict[str, Callable[[ir.StringValue], dict[str, ir.BooleanValue]]] = {
         "ordered_at": dates.evidence,
         **dict.fromkeys(NUMBERS, numbers.evidence),
@@ -182,7 +197,7 @@ def _number_as_text(cell: ir.Value) -> ir.Value:
 
 
 def _refuse_nothing(opened: Opened, found: Recognised, *, facts: Mapping[str, Counts]) -> None:
-    rows = facts[""]["rows"]
+    rows = facts[""]["rows"] - facts[""]["blank"]
     if not rows:
         raise NotEnoughDataError(
             f"{opened.source} has column names but no rows.", hint="Export it again, or choose another file."
@@ -341,7 +356,7 @@ def _columns(table: ir.Table, readers: Sequence[Reader], *, unmatched: Sequence[
     nothing = ibis.null(MONEY)
     quantity, price = read.get("quantity", nothing), read.get("unit_price", nothing)
     if "amount" not in read:
-        read["amount"] = attempt(quantity * price, MONEY)
+        read["amount"] = _product(quantity, price)
     elif "quantity" in read:
         amount, pieces = read["amount"], quantity.abs()
         read["unit_price"] = attempt(amount.abs() / pieces.nullif(0), MONEY)
@@ -352,6 +367,11 @@ def _columns(table: ir.Table, readers: Sequence[Reader], *, unmatched: Sequence[
     wanted = ORDERS | {name: kind for name, kind in OPTIONAL_ORDERS.items() if name in read}
     ours = {name: read[name].cast(kind) for name, kind in wanted.items()}
     return ours | {new: table[old] for old, new in _others(unmatched).items()}
+
+
+def _product(quantity: ir.Value, price: ir.Value) -> ir.Value:
+    """Quantity × unit price, null where it is too large; wide enough in between that no engine overflows."""
+    return attempt(quantity.cast(WIDE) * price, MONEY)
 
 
 def _others(unmatched: Sequence[str]) -> dict[str, str]:
@@ -369,34 +389,53 @@ def _others(unmatched: Sequence[str]) -> dict[str, str]:
     return names
 
 
+def _flaws(table: ir.Table, readers: Sequence[Reader]) -> list[Flaw]:
+    """What may not be understood: cells of dates and numbers, and a product that is too large."""
+    flaws = [
+        Flaw(
+            word=WORDS[reader.field],
+            column=reader.column,
+            text=table[reader.text],
+            bad=table[reader.text].notnull() & table[reader.value].isnull(),
+        )
+        for reader in readers
+        if reader.strict
+    ]
+    by_field = {reader.field: reader for reader in readers}
+    if "amount" not in by_field:
+        quantity, price = by_field["quantity"], by_field["unit_price"]
+        factors = table[quantity.value].notnull() & table[price.value].notnull()
+        flaws.append(
+            Flaw(
+                word="amount",
+                column=f"{quantity.column} × {price.column}",
+                text=table[quantity.text] + " × " + table[price.text],
+                bad=factors & _product(table[quantity.value], table[price.value]).isnull(),
+            )
+        )
+    return flaws
+
+
 def _unreadable(table: ir.Table, readers: Sequence[Reader]) -> ir.StringValue:
     """The first cell of a row that is not understood, as in "date '31/31/2011'"; null where all are."""
-    return ibis.cases(
-        *(
-            (_bad(table, reader), ibis.literal(f"{WORDS[reader.field]} '") + table[reader.text] + "'")
-            for reader in readers
-            if reader.strict
-        ),
-        else_=ibis.null("string"),
-    )
-
-
-def _bad(table: ir.Table, reader: Reader) -> ir.BooleanValue:
-    return table[reader.text].notnull() & table[reader.value].isnull()
+    flaws = _flaws(table, readers)
+    told = ((flaw.bad, ibis.literal(f"{flaw.word} '") + flaw.text + "'") for flaw in flaws)
+    return ibis.cases(*told, else_=ibis.null("string"))
 
 
 def _first_unreadable(opened: Opened, readers: Sequence[Reader]) -> UnreadableError:
     """Find the first cell that is not understood, and count those of its column; two queries."""
     strict = [reader for reader in readers if reader.strict]
     rows = _apply(opened.table.mutate(**{ROW: ibis.row_number()}), strict, copied=False)
-    bad = {reader.field: _bad(rows, reader) for reader in strict}
-    first = rows.filter(reduce(or_, bad.values())).order_by(ROW).limit(1)
-    hit = first.select(ROW, *(reader.text for reader in strict), **bad).to_pyarrow().to_pylist()[0]
-    reader = next(reader for reader in strict if hit[reader.field])
-    count = int(bad[reader.field].sum().to_pyarrow().as_py())
+    flaws = _flaws(rows, strict)
+    first = rows.filter(reduce(or_, (flaw.bad for flaw in flaws))).order_by(ROW).limit(1)
+    shown = {f"bad_{place}": flaw.bad for place, flaw in enumerate(flaws)}
+    shown |= {f"text_{place}": flaw.text for place, flaw in enumerate(flaws)}
+    hit = first.select(ROW, **shown).to_pyarrow().to_pylist()[0]
+    place, flaw = next((place, flaw) for place, flaw in enumerate(flaws) if hit[f"bad_{place}"])
+    count = int(flaw.bad.sum().to_pyarrow().as_py())
     many = f"{count:,} such cells in all." if count > 1 else "It is the only such cell."
     return UnreadableError(
-        f"{opened.place(hit[ROW])}, column {reader.column}: "
-        f"cannot read the {WORDS[reader.field]} {hit[reader.text]!r}. {many}",
+        f"{opened.place(hit[ROW])}, column {flaw.column}: cannot read the {flaw.word} {hit[f'text_{place}']!r}. {many}",
         hint="Correct it, or set such rows aside with --unreadable set-aside (unreadable='set_aside').",
     )
