@@ -83,11 +83,11 @@ def scores(values: Sequence[int], *, levels: int = 5, smaller_is_better: bool = 
     return [levels * count // len(values) + 1 for count in worse]
 
 
-def elbow(ks: Sequence[int], inertias: Sequence[float]) -> int:
-    """The k whose point lies farthest from the line through the first and the last point (kneedle, after scaling)."""
+def below_the_chord(ks: Sequence[int], inertias: Sequence[float]) -> np.ndarray:
+    """How far each point lies below the line from the first to the last, both axes from 0 to 1, at a right angle."""
     x = (np.array(ks) - ks[0]) / (ks[-1] - ks[0])
     y = (np.array(inertias) - inertias[-1]) / (inertias[0] - inertias[-1])
-    return ks[int(np.argmax(np.abs(x + y - 1) / np.sqrt(2)))]
+    return (1 - x - y) / np.sqrt(2)
 
 
 def nearest_two(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

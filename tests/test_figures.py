@@ -122,6 +122,12 @@ def result() -> Segmentation:
     return a_result()
 
 
+@pytest.fixture(scope="module")
+def figures(result: Segmentation) -> dict[str, Figure]:
+    """All five, drawn once; tests only look at them."""
+    return {name: draw(result) for name, draw in FIGURES.items()}
+
+
 def title(figure: Figure) -> str:
     return " ".join(figure.get_suptitle().split())
 
@@ -150,8 +156,8 @@ def test_rfm_title_has_the_medians(result: Segmentation) -> None:
     assert {"median 51 days", "median 2 orders", "median £652"} <= set(texts(figure))
 
 
-def test_rfm_bars_count_every_customer_and_axes_have_units(result: Segmentation) -> None:
-    figure = rfm_distribution(result)
+def test_rfm_bars_count_every_customer_and_axes_have_units(figures: dict[str, Figure]) -> None:
+    figure = figures["rfm_distribution"]
     for axes in figure.axes:
         assert sum(heights(axes)) == 400
         assert axes.get_ylabel() == "customers"
@@ -161,8 +167,8 @@ def test_rfm_bars_count_every_customer_and_axes_have_units(result: Segmentation)
     assert money == "net revenue per customer in £ (log scale)"
 
 
-def test_rfm_names_the_scores_with_their_ranges(result: Segmentation) -> None:
-    found = texts(rfm_distribution(result))
+def test_rfm_names_the_scores_with_their_ranges(figures: dict[str, Figure]) -> None:
+    found = texts(figures["rfm_distribution"])
     assert {
         "R1 ≥ 181",
         "R2 73–180",
@@ -185,8 +191,8 @@ def test_rfm_bars_of_orders_are_whole_numbers(result: Segmentation) -> None:
     assert heights(figure.axes[1])[-1] == 100
 
 
-def test_clusters_title_bars_and_points(result: Segmentation) -> None:
-    figure = customer_clusters(result)
+def test_clusters_title_bars_and_points(figures: dict[str, Figure]) -> None:
+    figure = figures["customer_clusters"]
     assert title(figure) == "Loyal high-value: 25% of the customers bring 60% of the revenue"
     points, shares = figure.axes
     assert [artist.get_label() for artist in points.collections] == list(NAMES)
@@ -197,8 +203,8 @@ def test_clusters_title_bars_and_points(result: Segmentation) -> None:
     assert shares.get_xlabel() == "share of all (%)"
 
 
-def test_clusters_medians_are_those_of_the_profiles(result: Segmentation) -> None:
-    points = customer_clusters(result).axes[0]
+def test_clusters_medians_are_those_of_the_profiles(result: Segmentation, figures: dict[str, Figure]) -> None:
+    points = figures["customer_clusters"].axes[0]
     drawn = [(line.get_xdata()[0], line.get_ydata()[0]) for line in points.lines]  # type: ignore[index]
     assert drawn == [(s.profile.median("recency_days"), s.profile.median("monetary")) for s in result.segments]
 
@@ -213,8 +219,8 @@ def test_clusters_labels_do_not_cover_each_other(k: int) -> None:
     assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
 
 
-def test_elbow_marks_k_knee_limit_and_failing_k(result: Segmentation) -> None:
-    figure = elbow_method(result)
+def test_elbow_marks_k_knee_limit_and_failing_k(result: Segmentation, figures: dict[str, Figure]) -> None:
+    figure = figures["elbow_method"]
     assert title(figure) == "The elbow is at k = 4: from there on, more segments add little"
     inertia, stability = figure.axes
     lines = {line.get_label(): line for line in inertia.lines}
@@ -247,8 +253,8 @@ def test_every_shortcoming_has_a_short_name() -> None:
     assert "too coarse, unstable, tiny segment" in texts(figure)
 
 
-def test_silhouette_shows_scores_and_knives(result: Segmentation) -> None:
-    figure = silhouette_score(result)
+def test_silhouette_shows_scores_and_knives(result: Segmentation, figures: dict[str, Figure]) -> None:
+    figure = figures["silhouette_score"]
     assert title(figure) == "Silhouette 0.40 at the chosen k = 4 (highest at k = 2 with 0.45)"
     assert any("does not decide" in text for text in texts(figure))
     scores, knives = figure.axes
@@ -267,8 +273,8 @@ def test_silhouette_of_a_sample_has_error_bars(result: Segmentation) -> None:
     assert "standard errors" in scores.get_ylabel()
 
 
-def test_spending_bars_are_the_facts(result: Segmentation) -> None:
-    figure = spending_patterns(result)
+def test_spending_bars_are_the_facts(figures: dict[str, Figure]) -> None:
+    figure = figures["spending_patterns"]
     assert title(figure) == "£10k from 800 orders: best month Nov 2011 (£5k), median order £42"
     months, week, countries, sizes = figure.axes[:4]
     assert heights(months) == [3000, 5000, 2000]
@@ -285,9 +291,14 @@ def test_spending_bars_are_the_facts(result: Segmentation) -> None:
     [
         (date(2011, 10, 1), date(2011, 12, 31), date(2012, 1, 1), "month"),
         (date(2011, 10, 1), date(2011, 12, 9), date(2011, 12, 10), "month (hatched: data to 9 Dec 2011)"),
-        (date(2011, 10, 5), date(2011, 12, 31), date(2011, 12, 20), "month (hatched: data from 5 Oct 2011; data to 19 Dec 2011)"),
+        (
+            date(2011, 10, 5),
+            date(2011, 12, 31),
+            date(2011, 12, 20),
+            "month (hatched: data from 5 Oct 2011; data to 19 Dec 2011)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_spending_hatches_incomplete_months(
     result: Segmentation, first: date, last: date, as_of: date, said: str
 ) -> None:
@@ -320,9 +331,9 @@ def test_spending_fills_months_without_orders_and_stands_a_single_month(result: 
 # ---- one look
 
 
-def test_a_segment_has_one_colour_everywhere(result: Segmentation) -> None:
-    points, shares = customer_clusters(result).axes
-    knives = silhouette_score(result).axes[1]
+def test_a_segment_has_one_colour_everywhere(result: Segmentation, figures: dict[str, Figure]) -> None:
+    points, shares = figures["customer_clusters"].axes
+    knives = figures["silhouette_score"].axes[1]
     no_country = replace(result, spending=replace(result.spending, countries=()))
     places = spending_patterns(no_country).axes[2]
     expected = list(PALETTE[:4])
@@ -367,9 +378,9 @@ def test_files_have_the_same_bytes_every_time(result: Segmentation, tmp_path: An
 
 def test_scatter_of_a_full_sample_stays_small(tmp_path: Any) -> None:
     figure = customer_clusters(a_result(customers=5000))
-    draw_figures_path = tmp_path / "clusters.svg"
-    figure.savefig(draw_figures_path, dpi=85)
-    assert draw_figures_path.stat().st_size < 400_000
+    path = tmp_path / "clusters.svg"
+    figure.savefig(path, dpi=85)
+    assert path.stat().st_size < 400_000
 
 
 def test_errors_say_what_to_do(result: Segmentation, tmp_path: Any) -> None:
@@ -417,7 +428,7 @@ def test_tiny_shop(name: str) -> None:
             silhouettes={0: (0.5,) * 9, 1: (0.0,)},
             trials=(a_trial(2, smallest_size=1),),
             choice=Choice(k=2, anchor=None, reason="As asked."),
-        )  # fmt: skip
+        )
     )
     assert "money" in " ".join(texts(figure)) or name in {"elbow_method", "silhouette_score"}
 

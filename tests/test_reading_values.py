@@ -140,3 +140,12 @@ def test_excel_serials_survive_to_the_second(moments):
     moments = [moment.replace(microsecond=0) for moment in moments]
     days = [(moment - datetime(1899, 12, 30)) / timedelta(days=1) for moment in moments]
     assert read_dates([f"{day:.8f}" for day in days]) == moments
+
+
+def test_a_products_name_stands_in_for_its_code():
+    orders = read(
+        pa.table({"customer": ["a"], "date": ["2024-01-02"], "product": ["Blue mug"], "qty": [2], "price": [3.5]})
+    )
+    assert orders.has_product
+    assert orders.table.product_id.to_pyarrow().to_pylist() == ["Blue mug"]
+    assert "stands in" in orders.notes[-1]

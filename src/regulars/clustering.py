@@ -233,7 +233,7 @@ def elbow(ks: Sequence[int], inertias: Sequence[float]) -> int | None:
     y = (np.asarray(inertias, dtype=float) - inertias[-1]) / (inertias[0] - inertias[-1])
     below = 1 - x - y
     best = int(below.argmax())
-    return int(ks[best]) if below[best] > 0 else None
+    return int(ks[best]) if below[best] > 1e-9 else None  # noqa: PLR2004 - a straight line, but for rounding
 
 
 def choose_k(trials: Sequence[Trial]) -> Choice:
@@ -498,7 +498,7 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
                 continue
             refit = KMeans(
                 k,
-                n_init=min(self.n_init, 10),
+                n_init=min(self.n_init, 5),
                 max_iter=self.max_iter,
                 tol=self.tol,
                 random_state=int(rng.integers(2**31 - 1)),
@@ -507,7 +507,8 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         return float(np.mean(found)) if found else 0.0
 
     def _choose(self, trials: tuple[Trial, ...]) -> Choice:
-        choice = choose_k(trials)
+        in_range = [trial for trial in trials if self.k_min <= trial.k <= self.k_max]  # an own k may lie outside
+        choice = choose_k(in_range or trials)
         if self.n_clusters == "auto":
             return choice
         k = int(self.n_clusters)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stages", "show_assignment", "show_audit", "show_columns", "show_error", "show_result", "stages"]
 
-_PIPE_WIDTH = 110  # columns where the output is not a terminal
+_PIPE_WIDTH = 120  # columns where the output is not a terminal
 _SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
 
 
@@ -143,7 +143,7 @@ def show_result(result: Segmentation, output: Path) -> None:
     table = _table("Segment", ">Customers", ">Share", ">Revenue", "", ">Last order", ">Orders", ">Spend", "What to do")
     for each in result.segments:
         facts = each.profile
-        bar = "█" * round(facts.revenue_share * 12) or "▏"
+        bar = "█" * round(facts.revenue_share * 10) or "▏"
         table.add_row(
             escape(each.name),
             f"{facts.customers:,}",
@@ -197,7 +197,7 @@ def _show_notable(console: Console, title: str, found: Notable, currency: str | 
         console.print(
             Text(
                 f"  {person.customer_id}: {_money(person.monetary, currency)} in {orders}, "
-                f"last {person.recency_days} days ago ({person.segment})"
+                f"last {_days(person.recency_days)} ago ({person.segment})"
             )
         )
 
@@ -224,6 +224,10 @@ def _table(*titles: str) -> Table:
         right = title.startswith(">")
         table.add_column(title.removeprefix(">"), justify="right" if right else "left", no_wrap=right)
     return table
+
+
+def _days(number: int) -> str:
+    return f"{number:,} day{'s' if number != 1 else ''}"
 
 
 def _money(value: Decimal | float | None, currency: str | None, *, cents: bool = False) -> str:

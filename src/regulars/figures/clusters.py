@@ -46,7 +46,7 @@ def customer_clusters(result: Segmentation) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(1.55, 1))
     _points(left, result)
     _shares(right, result.segments, names)
-    figure.draw_without_rendering()  # settles where the axes are
+    look.settle(figure)
     _name_medians(left, result.segments)
     return figure
 
@@ -63,7 +63,7 @@ def _points(axes: Axes, result: Segmentation) -> None:
         own = ids == segment.id
         style |= {"color": look.colour(segment.id), "marker": look.marker(segment.id), "label": segment.name}
         sns.scatterplot(x=days[own], y=money[own], ax=axes, legend=False, **style)
-    longest = float(days.max(initial=1)) * 1.04
+    longest = max(days.max(initial=1), *(_medians(segment)[0] for segment in result.segments)) * 1.04
     axes.set_xlim(0, longest)
     axes.xaxis.set_major_locator(FixedLocator([value for value in _DAYS if value <= longest]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
@@ -95,7 +95,7 @@ def _name_medians(axes: Axes, segments: Sequence[Segment]) -> None:
     style["bbox"] = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
     style["arrowprops"] = {"arrowstyle": "-", "color": look.INK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 7}
     for segment, place, dot in zip(segments, places, dots, strict=True):
-        look.symbol(axes, segment.id, place, size=12, zorder=6)
+        look.symbol(axes, segment.id, place, size=12, zorder=6, clip_on=True)
         text = look.note(axes, look.wrapped(segment.name, 20, most=4), place, (0, 0), **style)
         size = text.get_window_extent()
         needed = (size.width + 6 * scale, size.height + 6 * scale)

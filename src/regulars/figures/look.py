@@ -91,11 +91,18 @@ def drawn(draw: Callable[[Segmentation], Figure]) -> Callable[[Segmentation], Fi
     def styled(result: Segmentation) -> Figure:
         with house_style():
             figure = draw(result)
-            figure.draw_without_rendering()
+            settle(figure)
             figure.set_layout_engine("none")  # everything keeps its place from here on
             return figure
 
     return styled
+
+
+def settle(figure: Figure) -> None:
+    """Lay a figure out now, so that places in it can be measured."""
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
 
 
 def framed(result: Segmentation, *, title: str, subtitle: str, height: float) -> Figure:
@@ -165,8 +172,7 @@ def symbol(axes: Axes, segment_id: int, at: tuple[float, float], *, size: float 
         markeredgecolor=INK,
         markeredgewidth=0.6 if size < 10 else 1.3,
         linestyle="none",
-        clip_on=False,
-        **more,
+        **({"clip_on": False} | more),
     )
 
 

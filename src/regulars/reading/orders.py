@@ -194,16 +194,20 @@ def read(
         ) from error
     drop(opened)
     fields = {match.field for match in found.matches}
+    table, notes = lines.table, [*opened.notes, *found.notes, *lines.notes]
+    if "product" in fields and "product_id" not in fields:
+        table = table.mutate(product_id=table["product"])
+        notes.append("There is no product code: the product's name stands in for it.")
     return Orders(
-        table=lines.table,
+        table=table,
         layout=found.layout,
         matches=found.matches,
         unmatched=found.unmatched,
         source=opened.source,
         fingerprint=opened.fingerprint,
         has_order_id="order_id" in fields,
-        has_product="product_id" in fields,
+        has_product="product_id" in fields or "product" in fields,
         has_quantity="quantity" in fields,
         currency=lines.currency,
-        notes=(*opened.notes, *found.notes, *lines.notes),
+        notes=tuple(notes),
     )
