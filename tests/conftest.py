@@ -3,6 +3,7 @@
 import os
 import zipfile
 from collections.abc import Callable
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -70,6 +71,23 @@ def _arrow_type(name: str) -> pa.DataType | None:
     if name in _KINDS:
         return pa.int64() if _KINDS[name] is int else pa.float64()
     return None if name in ("quantity", "unit_price", "amount") else pa.string()
+
+
+@pytest.fixture
+def no_queries(monkeypatch) -> Callable:
+    """A context in which an engine that is asked anything raises."""
+
+    @contextmanager
+    def refusing():
+        def refuse(*_args, **_more):
+            raise AssertionError("a query was run")
+
+        with monkeypatch.context() as patched:
+            for door in ("execute", "to_pyarrow", "to_pyarrow_batches", "raw_sql", "create_table"):
+                patched.setattr(ibis.backends.duckdb.Backend, door, refuse)
+            yield
+
+    return refusing
 
 
 # --- the sample shop ------------------------------------------------------------------------------------------------

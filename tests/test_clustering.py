@@ -163,7 +163,9 @@ def test_two_segments_are_never_chosen_while_another_passes():
 
 
 def test_where_none_passes_the_most_stable_is_taken_with_a_warning():
-    everywhere = {f"k{k}": {"stability": 0.5 + k / 100, "smallest_size": 9} for k in INERTIA} | {"k2": {"stability": 1.0}}
+    everywhere = {f"k{k}": {"stability": 0.5 + k / 100, "smallest_size": 9} for k in INERTIA} | {
+        "k2": {"stability": 1.0}
+    }
 
     choice = choose_k(trials(**everywhere))
 
@@ -368,7 +370,9 @@ def test_a_k_that_is_none_is_refused(blobs, asked):
 def test_more_clusters_than_distinct_points_are_refused():
     X = [[0, 0], [0, 0], [1, 1], [2, 2]]
 
-    with pytest.raises(NotEnoughDataError, match=r"4 clusters were asked for, but there are only 3 distinct customers\."):
+    with pytest.raises(
+        NotEnoughDataError, match=r"4 clusters were asked for, but there are only 3 distinct customers\."
+    ):
         AutoKMeans(n_clusters=4).fit(X)
 
 

@@ -56,9 +56,7 @@ def test_every_dependency_is_pinned_within_its_range():
     asked = map(Requirement, project["project"]["dependencies"] + project["dependency-groups"]["dev"])
     pinned = pins()
 
-    behind = [
-        str(each) for each in asked if pinned.get(canonicalize_name(each.name), "") not in each.specifier
-    ]
+    behind = [str(each) for each in asked if pinned.get(canonicalize_name(each.name), "") not in each.specifier]
 
     assert behind == [], "constraints.txt is behind pyproject.toml: run `make lock`"
 
@@ -70,9 +68,7 @@ def test_installed_versions_are_those_of_the_constraints():
     installed = {canonicalize_name(each.name): each.version for each in importlib.metadata.distributions()}
 
     assert {"duckdb", "ibis-framework", "sqlglot"} <= pinned.keys() & installed.keys()
-    assert {n: v for n, v in installed.items() if v != pinned.get(n, v)} == {}, (
-        "not what constraints.txt says"
-    )
+    assert {n: v for n, v in installed.items() if v != pinned.get(n, v)} == {}, "not what constraints.txt says"
 
 
 @needs_checkout

@@ -95,7 +95,9 @@ def test_lines_on_or_after_as_of_are_left_out(lines):
 
 
 def test_equal_money_from_two_countries_goes_to_the_first_by_name(lines):
-    tie = [("ann", str(i), at("01-01 10:00"), 5, "mug", country) for i, country in enumerate(["Spain", "France", "Malta"])]
+    tie = [
+        ("ann", str(i), at("01-01 10:00"), 5, "mug", country) for i, country in enumerate(["Spain", "France", "Malta"])
+    ]
 
     assert customers(lines(tie))["ann"]["country"] == "France"
 

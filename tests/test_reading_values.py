@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import ibis
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regulars.reading import dates, numbers
+from regulars.reading import dates, numbers, read
 from regulars.reading.texts import as_id, as_text, filled
 
 CON = ibis.duckdb.connect()

@@ -282,7 +282,7 @@ BAD_PACKS = {
     "overlap": ('"211", ', '"211", "221", ', "221 is in Regulars, Others"),
     "twice in one group": ('"211", ', '"211", "211", ', "211 is in Others"),
     "outside": ('"211", ', '"211", "311", ', "nothing reaches 311 with scores from 1 to 2"),
-    "no cells": ('"111", "112", "121", "122"]', '"111", "112", "121", "122"]\n[[groups]]\nname = "Nobody"\ncells = []', "Nobody"),
+    "no cells": ('"122"]', '"122"]\n[[groups]]\nname = "Nobody"\ncells = []', "nothing reaches Nobody"),
     "same name": ('name = "Others"', 'name = "Regulars"', "the name Regulars is used twice"),
     "unknown key": ('r = "2"', 'recency = "2"', "unknown key recency"),
     "no range": ('r = "2"', 'r = "high"', "r is 'high'"),

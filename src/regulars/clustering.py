@@ -233,7 +233,7 @@ def elbow(ks: Sequence[int], inertias: Sequence[float]) -> int | None:
     y = (np.asarray(inertias, dtype=float) - inertias[-1]) / (inertias[0] - inertias[-1])
     below = 1 - x - y
     best = int(below.argmax())
-    return int(ks[best]) if below[best] > 1e-9 else None  # noqa: PLR2004 - a straight line, but for rounding
+    return int(ks[best]) if below[best] > 1e-9 else None  # else a straight line, but for rounding
 
 
 def choose_k(trials: Sequence[Trial]) -> Choice:

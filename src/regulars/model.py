@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +23,7 @@ from regulars.scoring import Cuts, RulePack, parse_pack, score
 __all__ = ["SegmentModel", "load_model"]
 
 _FORMAT, _VERSION = "regulars-model", 1
+_TOO_MUCH = 10**14  # money has 14 digits before the point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +174,7 @@ class SegmentModel:
             cuts = _cuts(data["cuts"], levels=pack.levels)
             part = "gaps"
             gaps = Gaps(**{name: _whole(data["gaps"][name]) for name in ("p75", "p90", "p95", "count")})
-        except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation, PackError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, PackError) as error:
             _damaged(source, part, error)
         return cls(
             as_of=as_of,
@@ -227,7 +228,7 @@ def load_model(path: str | Path) -> SegmentModel:
         ) from error
     try:
         data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
         raise ModelError(
             f"{path} is not JSON, or it is cut off: {error}.", hint="Make it again with 'regulars segment'."
         ) from error
@@ -290,8 +291,8 @@ def _cuts(data: Mapping[str, Any], *, levels: int) -> Cuts:
         found[name] = tuple(None if cut is None else kind(cut) for cut in data[name])
         if len(found[name]) != levels - 1:
             raise ValueError(f"{levels - 1} cut points are needed for {name}")
-        if name == "monetary" and not all(cut is None or cut.is_finite() for cut in found[name]):
-            raise ValueError("a cut point is not a finite number")
+        if name == "monetary" and not all(cut is None or abs(cut) < _TOO_MUCH for cut in found[name]):
+            raise ValueError("a cut point is not a number, or too large")
     return Cuts(levels=levels, **found)
 
 
@@ -306,8 +307,8 @@ def _three_numbers(values: Any) -> tuple[float, float, float]:
 
 
 def _whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"a whole number is needed, not {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= _TOO_MUCH:
+        raise ValueError(f"a whole number is needed, not {str(value)[:60]}")
     return value
 
 
@@ -318,6 +319,6 @@ def _text(value: Any) -> str:
 
 
 def _one_of(value: Any, allowed: tuple[Any, ...]) -> Any:
-    if value not in allowed:
+    if not any(type(value) is type(one) and value == one for one in allowed):  # 1 is not true
         raise ValueError(f"{value!r} is none of {allowed}")
     return value

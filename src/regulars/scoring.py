@@ -184,9 +184,8 @@ def parse_pack(data: Mapping[str, Any], *, source: str) -> RulePack:
             hint="See docs/extending.md for an example.",
         )
     fixed = data.get("recency_days")
-    days = isinstance(fixed, list) and all(type(day) is int for day in fixed) and len(fixed) == levels - 1
-    ordered = days and fixed == sorted(fixed, reverse=True)
-    if fixed is not None and not ordered:
+    whole = isinstance(fixed, list) and len(fixed) == levels - 1 and all(type(days) is int for days in fixed)
+    if fixed is not None and not (whole and fixed == sorted(fixed, reverse=True)):
         raise PackError(
             f"Rule pack {source}: recency_days is {fixed!r}.",
             hint=f"Give {levels - 1} whole numbers of days, largest first: for R 2, R 3, … .",

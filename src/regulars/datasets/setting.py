@@ -225,7 +225,7 @@ KINDS = (
         more=0.3,
         evenness=6,
         lines=6,
-        pieces=2.1,
+        pieces=2.5,
     ),
     Kind(
         name="lapsed",
@@ -236,7 +236,7 @@ KINDS = (
         more=0.3,
         evenness=6,
         lines=6,
-        pieces=2.1,
+        pieces=1.9,
     ),
 )
 

@@ -40,10 +40,11 @@ FIGURES: dict[str, Callable[[Segmentation], Figure]] = {
     "spending_patterns": spending_patterns,
 }
 
-#: Format → what must not stand in the file, so that every run gives the same bytes.
-_METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}}
-
-_SVG_DPI = 85  # of the points of scatter plots, which are pixels there too
+#: Format → how it is saved: without what would differ from run to run; points of scatter plots are pixels in SVG too.
+_SAVING: dict[str, dict[str, Any]] = {
+    "png": {"metadata": {"Software": None}, "pil_kwargs": {"optimize": True}},
+    "svg": {"metadata": {"Date": None}, "dpi": 85},
+}
 
 
 def draw_figures(
@@ -65,7 +66,7 @@ def draw_figures(
     formats
         Of ``"png"`` and ``"svg"``.
     dpi
-        Dots per inch: figures are 9 inches wide.
+        Dots per inch of the PNG: figures are 9 inches wide.
     progress
         Called with the figure in words, figures done and figures in all.
 
@@ -81,8 +82,8 @@ def draw_figures(
     OutputError
         The folder or a file cannot be written.
     """
-    if unknown := [name for name in formats if name not in _METADATA]:
-        raise OptionError(f"There is no figure format {unknown[0]!r}.", hint=f"Choose from {listed(_METADATA)}.")
+    if unknown := [name for name in formats if name not in _SAVING]:
+        raise OptionError(f"There is no figure format {unknown[0]!r}.", hint=f"Choose from {listed(_SAVING)}.")
     target = Path(folder)
     written = []
     try:
@@ -94,7 +95,7 @@ def draw_figures(
                 figure = draw(result)
                 for kind in formats:
                     path = target / f"{name}.{kind}"
-                    figure.savefig(path, format=kind, dpi=dpi if kind == "png" else _SVG_DPI, metadata=_METADATA[kind])
+                    figure.savefig(path, format=kind, **({"dpi": dpi} | _SAVING[kind]))
                     written.append(path)
     except OSError as error:
         raise OutputError(

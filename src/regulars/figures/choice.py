@@ -60,19 +60,19 @@ def _inertia(axes: Axes, trials: Sequence[Trial], choice: Choice) -> None:
             look.note(axes, look.amount(trial.inertia), at, (8, 6))
     _ks(axes, trials, "hollow")
     look.headroom(axes, inertias)
-    _chord(axes, ks, inertias, choice.anchor)
+    _chord(axes, ks, inertias, choice.anchor, right=0.86 if choice.k == ks[-1] else 0.985)
     look.mark_chosen(axes, choice.k)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: look.amount(value)))
     axes.set_ylabel("inertia: squared distance to the centre,\nsummed over customers (scaled units²)")
     axes.set_title("Inertia")
 
 
-def _chord(axes: Axes, ks: Sequence[int], inertias: Sequence[float], anchor: int | None) -> None:
-    """Draw the chord from the first to the last point, and the knee below it."""
+def _chord(axes: Axes, ks: Sequence[int], inertias: Sequence[float], anchor: int | None, *, right: float) -> None:
+    """Draw the chord from the first to the last point, and the knee below it, explained left of `right`."""
     ends = [ks[0], ks[-1]], [inertias[0], inertias[-1]]
     axes.plot(*ends, color=_PALE, linewidth=1, zorder=1.2, label="chord")
     if anchor is None:
-        axes.text(0.97, 0.74, "no clear knee", transform=axes.transAxes, ha="right", fontstyle="italic")
+        axes.text(right, 0.77, "no clear knee", transform=axes.transAxes, ha="right", fontstyle="italic")
         return
     at, above = inertias[ks.index(anchor)], float(np.interp(anchor, *ends))
     axes.plot([anchor, anchor], [at, above], color=_PALE, linewidth=4, solid_capstyle="butt", zorder=1.1)
@@ -82,7 +82,7 @@ def _chord(axes: Axes, ks: Sequence[int], inertias: Sequence[float], anchor: int
         axes,
         f"elbow: k = {anchor} lies farthest\nbelow the line between the ends",
         (anchor, (at + above) / 2),
-        (0.985, 0.74),
+        (right, 0.77),
         textcoords="axes fraction",
         ha="right",
         fontsize=9,
@@ -156,8 +156,9 @@ def _scores(axes: Axes, trials: Sequence[Trial], k: int) -> None:
     axes.plot(ks, scores, color=look.BAR, marker="o", markersize=7, label="silhouette")
     if any(errors):
         axes.errorbar(ks, scores, yerr=errors, fmt="none", ecolor=look.INK, elinewidth=1, capsize=4)
-    for at in zip(ks, scores, strict=True):
-        look.note(axes, f"{at[1]:.2f}", at, (3, 10))
+    for k_tried, score, following in zip(ks, scores, [*scores[1:], -1.0], strict=True):
+        rises = following > score  # the line leaves to the upper right
+        look.note(axes, f"{score:.2f}", (k_tried, score), (4, -10 if rises else 10))
     _ks(axes, trials)
     axes.set_ylim(min(0.0, *scores) * 1.2, max(*scores, 0.05) * 1.22)
     look.mark_chosen(axes, k)
@@ -191,7 +192,7 @@ def _knives(axes: Axes, result: Segmentation, mean: float) -> None:
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel("silhouette of each customer (−1 to 1); hatched: below 0")
+    axes.set_xlabel("silhouette, −1 to 1 (hatched: below 0)")
     axes.set_title(f"Customers of the {len(result.segments)} segments", pad=16)
 
 

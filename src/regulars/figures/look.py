@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.transforms import Bbox
 
 if TYPE_CHECKING:
     from datetime import date
@@ -92,17 +93,22 @@ def drawn(draw: Callable[[Segmentation], Figure]) -> Callable[[Segmentation], Fi
         with house_style():
             figure = draw(result)
             settle(figure)
-            figure.set_layout_engine("none")  # everything keeps its place from here on
             return figure
 
     return styled
 
 
 def settle(figure: Figure) -> None:
-    """Lay a figure out now, so that places in it can be measured."""
+    """Lay a figure out, once: places in it can be measured from then on.
+
+    They are rounded, as the solver's last digits differ from run to run.
+    """
     layout = figure.get_layout_engine()
-    if layout is not None:
+    if isinstance(layout, ConstrainedLayoutEngine):
         layout.execute(figure)
+        figure.set_layout_engine("none")
+        for axes in figure.axes:
+            axes.set_position(Bbox(axes.get_position(original=True).get_points().round(5)))
 
 
 def framed(result: Segmentation, *, title: str, subtitle: str, height: float) -> Figure:

@@ -153,8 +153,8 @@ def _spans(measure: str, low: Any, high: Any, write: Callable[[float], str]) -> 
     """Write a range in full, and shorter with only the end that the score needs."""
     whole = measure != "monetary"
     low = 1 if whole and high == 1 else low
-    needs_less = "" if high is None else f"{'≤' if whole else '<'} {write(float(high))}"
-    needs_more = "" if low is None else f"≥ {write(float(low))}"
+    needs_less = "" if high is None else f"{'≤' if whole else '<'}{write(float(high))}"
+    needs_more = "" if low is None else f"≥{write(float(low))}"
     if not (needs_less and needs_more):
         return [needs_less or needs_more or "all"]
     full = write(float(low)) if low == high else f"{write(float(low))}–{write(float(high))}"

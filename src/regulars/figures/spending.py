@@ -66,8 +66,8 @@ def _months(axes: Axes, result: Segmentation) -> None:
     look.headroom(axes, list(known.values()), share=0.06)
     axes.yaxis.set_major_formatter(look.money_ticks(result.currency))
     axes.set_ylabel(f"revenue in {look.unit(result.currency)}")
-    hatched = "; ".join(partial[month] for month in every if month in partial)
-    axes.set_xlabel(f"month (hatched: {hatched})" if hatched else "month", fontsize=9)
+    covered = " ".join(partial[month] for month in every if month in partial)
+    axes.set_xlabel(f"month (hatched: data {covered})" if covered else "month", fontsize=9)
     axes.set_title("By month")
 
 
@@ -81,10 +81,10 @@ def _incomplete(result: Segmentation) -> dict[str, str]:
     first, last = result.audit.first_day, min(result.audit.last_day, result.as_of - timedelta(days=1))
     found: dict[str, str] = {}
     if first.day > 1:
-        found[f"{first:%Y-%m}"] = f"data from {look.day(first)}"
+        found[f"{first:%Y-%m}"] = f"from {look.day(first)}"
     if last.day < monthrange(last.year, last.month)[1]:
         month = f"{last:%Y-%m}"
-        found[month] = f"{found[month]} to {look.day(last)}" if month in found else f"data to {look.day(last)}"
+        found[month] = f"{found.get(month, '')} to {look.day(last)}".strip()
     return found
 
 

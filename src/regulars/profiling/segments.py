@@ -356,16 +356,17 @@ _QUALIFIERS = (
 
 
 def _told_apart(names: Sequence[str], profiles: Sequence[Profile]) -> list[str]:
-    """Add a qualifier to names that collide: the first that clearly holds, each one once; a number where all are used."""
+    """Add a qualifier to names that collide: the first that clearly holds, or holds, each one once; else a number."""
     out = list(names)
     for name, times in Counter(names).items():
         if times == 1:
             continue
         members = [i for i, other in enumerate(names) if other == name]
         claims = sorted(
-            ((lead := _lead(profiles, members, i, column, more)) < CLEAR_LEAD, order, -lead, i, words)
+            (lead < CLEAR_LEAD, order, -lead, i, words)
             for i in members
             for order, (column, more, words) in enumerate(_QUALIFIERS)
+            if (lead := _lead(profiles, members, i, column, more)) > 0
         )
         given: dict[int, str] = {}
         for *_, i, words in claims:
