@@ -234,7 +234,11 @@ BAD_FILES = {
     "wrong delimiter": ("o.csv", "customer~date~amount\nc~2024-01-01~3\n", ["No column for"]),
     "a column missing": ("o.csv", "Inv,Qty,When\n1,2,2024-01-01\n", ["No column for customer_id", "Inv, Qty, When"]),
     "all customers missing": ("o.csv", uci(*[GOOD.replace(",7,", ",,")] * 3), ["CustomerID"]),
-    "a date unreadable in row 3": ("o.csv", uci(GOOD, GOOD.replace("2024-01-05 10:00", "soon")), ["Row 3", "'soon'", "InvoiceDate"]),
+    "a date unreadable in row 3": (
+        "o.csv",
+        uci(GOOD, GOOD.replace("2024-01-05 10:00", "soon")),
+        ["Row 3", "'soon'", "InvoiceDate"],
+    ),
     "an amount unreadable": ("o.csv", uci(GOOD, GOOD.replace("3.50", "three")), ["Row 3", "'three'", "UnitPrice"]),
     "day or month first": ("o.csv", uci(GOOD.replace("2024-01-05 10:00", "1/2/2024")), ["--dayfirst", "--monthfirst"]),
     "one customer only": ("o.csv", uci(GOOD), ["Only 1 customer", "at least 10"]),

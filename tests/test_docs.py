@@ -63,9 +63,10 @@ def test_every_command_is_in_the_docs():
 
 
 def test_links_between_pages_lead_somewhere():
-    broken = []
-    for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text("utf-8")):
-            if not (page.parent / target).exists():
-                broken.append(f"{page.name} → {target}")
-    assert not broken
+    links = [
+        (page, target)
+        for page in PAGES
+        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text("utf-8"))
+    ]
+    assert links
+    assert [f"{page.name} → {target}" for page, target in links if not (page.parent / target).exists()] == []

@@ -103,7 +103,7 @@ def fit_scale(X: ArrayLike, name: str = "sqrt-log") -> Scale:
     >>> scale.functions
     ('sqrt', 'log1p', 'log1p')
     >>> scale.transform([[1, 1, 10.0]]).round(3).tolist()
-    [[-1.225, -1.188, -1.166]]
+    [[-1.225, -1.192, -1.216]]
     """
     if name not in SCALES:
         raise OptionError(f"There is no scale {name!r}.", hint=f"Choose one of {listed(SCALES)}.")
@@ -357,10 +357,10 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
-    >>> X = np.concatenate([rng.normal(centre, 0.3, size=(60, 2)) for centre in ([0, 0], [4, 0], [0, 4], [4, 4])])
+    >>> X = np.concatenate([rng.normal(centre, 0.3, size=(60, 2)) for centre in ([0, 1], [4, 3], [0, 5], [4, 7])])
     >>> model = AutoKMeans(k_max=6, n_init=5, n_bootstraps=5).fit(X)
-    >>> model.n_clusters_, model.cluster_centers_.round(0).tolist()
-    (4, [[4.0, 4.0], [0.0, 4.0], [4.0, 0.0], [0.0, 0.0]])
+    >>> model.n_clusters_, model.cluster_centers_.round().astype(int).tolist()
+    (4, [[4, 7], [0, 5], [4, 3], [0, 1]])
     """
 
     def __init__(
