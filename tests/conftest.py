@@ -27,6 +27,12 @@ def pytest_xdist_make_scheduler(config, log):
     return LoadFileScheduling(config, log)
 
 
+def pytest_collection_modifyitems(items):
+    """The files that take longest go first, so that no worker is left with one of them at the end."""
+    longest = ("test_uci.py", "test_cleaning.py", "test_pipeline.py")
+    items.sort(key=lambda item: longest.index(item.path.name) if item.path.name in longest else len(longest))
+
+
 @pytest.fixture(scope="module")
 def con():
     """One engine for all small tables of a module."""

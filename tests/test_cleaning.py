@@ -484,7 +484,7 @@ SOURCES = {
 }  # fmt: skip
 
 
-@settings(THROUGH_THE_ENGINE, max_examples=16)
+@settings(THROUGH_THE_ENGINE, max_examples=12)
 @given(
     lines=st.lists(dirty_line, min_size=20, max_size=60),
     source=st.sampled_from(sorted(SOURCES)),
@@ -544,7 +544,7 @@ def test_the_pile_of_the_oracle_by_hand():
     assert oracles.take_back(lines, by=["customer"]) == [0, 2, 0, 0]
 
 
-@settings(THROUGH_THE_ENGINE, max_examples=10)
+@settings(THROUGH_THE_ENGINE, max_examples=6)
 @given(trades=st.lists(trade, min_size=40, max_size=120))
 def test_netting_is_a_pile_per_customer_and_product(shop, trades):
     names = ["customer_id", "product_id", "q", "ordered_at", "price", "order_id"]
@@ -579,7 +579,7 @@ def test_netting_is_a_pile_per_customer_and_product(shop, trades):
 payment = st.tuples(st.sampled_from("abcd"), st.integers(-9, 9).filter(bool), st.sampled_from(MOMENTS))
 
 
-@settings(THROUGH_THE_ENGINE, max_examples=6)
+@settings(THROUGH_THE_ENGINE, max_examples=4)
 @given(payments=st.lists(payment, min_size=30, max_size=90))
 def test_without_pieces_the_pile_is_of_money(shop, payments):
     frame = pd.DataFrame(payments, columns=["customer", "q", "ordered_at"])

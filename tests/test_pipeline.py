@@ -72,6 +72,29 @@ def test_segments_are_numbered_by_value(sample_result):
         assert list(own) == sorted(own, reverse=True)
 
 
+def test_every_view_of_the_sample_shop_sums_to_its_revenue(sample_result):
+    spending, total = sample_result.spending, sample_result.revenue
+
+    assert sum(revenue for _, revenue, _, _ in spending.months) == total
+    assert sum(revenue for *_, revenue in spending.countries) == total
+    assert sum(map(sum, spending.weekday_hours)) == pytest.approx(float(total))
+    assert sum(n for *_, n in spending.order_sizes) == sample_result.orders_total
+    assert sum(orders for _, _, orders, _ in spending.months) == sample_result.orders_total
+
+
+def test_the_segments_of_the_sample_shop_are_all_of_it(sample_result):
+    profiles = [segment.profile for segment in sample_result.segments]
+
+    assert sum(p.revenue for p in profiles) == sample_result.revenue
+    assert sum(p.customers for p in profiles) == sample_result.customers_total
+    assert sum(p.customer_share for p in profiles) == pytest.approx(1)
+    assert sum(p.revenue_share for p in profiles) == pytest.approx(1)
+    inside = Counter()
+    for p in profiles:
+        inside.update(dict(p.groups))
+    assert inside == {name: n for name, _, n, _ in sample_result.groups}
+
+
 def test_the_sample_is_of_everybody_while_they_are_few(sample_result):
     sample = sample_result.sample
 

@@ -1,6 +1,5 @@
 """Facts about segments, names from facts, one action each; who stands out; how the shop sells."""
 
-from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -379,26 +378,3 @@ def test_days_without_times_have_no_hours(lines):
 
     assert not spending.has_hours
     assert spending.countries == ()
-
-
-def test_every_view_of_the_sample_shop_sums_to_its_revenue(sample_result):
-    spending, total = sample_result.spending, sample_result.revenue
-
-    assert sum(revenue for _, revenue, _, _ in spending.months) == total
-    assert sum(revenue for *_, revenue in spending.countries) == total
-    assert sum(map(sum, spending.weekday_hours)) == pytest.approx(float(total))
-    assert sum(n for *_, n in spending.order_sizes) == sample_result.orders_total
-    assert sum(orders for _, _, orders, _ in spending.months) == sample_result.orders_total
-
-
-def test_the_segments_of_the_sample_shop_are_all_of_it(sample_result):
-    profiles = [segment.profile for segment in sample_result.segments]
-
-    assert sum(p.revenue for p in profiles) == sample_result.revenue
-    assert sum(p.customers for p in profiles) == sample_result.customers_total
-    assert sum(p.customer_share for p in profiles) == pytest.approx(1)
-    assert sum(p.revenue_share for p in profiles) == pytest.approx(1)
-    inside = Counter()
-    for p in profiles:
-        inside.update(dict(p.groups))
-    assert inside == {name: n for name, _, n, _ in sample_result.groups}
