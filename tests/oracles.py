@@ -39,6 +39,7 @@ def take_back(lines: pd.DataFrame, *, by: Sequence[str]) -> list[int]:
                 rows[i]["order_id"],
                 abs(was[i]),
                 rows[i]["price"],
+                rows[i]["q"],  # as it was ordered
             ),
         )
         for i in in_time:

@@ -370,7 +370,7 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         k_min: int = 2,
         k_max: int = 8,
         n_init: int = 50,
-        n_bootstraps: int = 20,
+        n_bootstraps: int = 10,
         max_iter: int = 1000,
         tol: float = 1e-8,
         random_state: int | None = 0,

@@ -125,6 +125,7 @@ def fill_run(
     _write_json(place / "facts.json", result.to_dict())
     if figures:
         draw_figures(result, place / "figures", progress=tell)
+    tell("Writing the record", 0, 0)  # ends the stage before it, so that its seconds are known
     _write_json(
         place / "run.json",
         {
