@@ -165,10 +165,7 @@ def show_result(result: Segmentation, output: Path) -> None:
     console.print()
     _show_notable(console, "High-value", result.high_value, result.currency, most=3)
     _show_notable(console, "At risk", result.at_risk, result.currency, most=5)
-    for measure in ("recency_days", "frequency", "monetary"):
-        if gone := result.cuts.empty(measure):
-            scores = ", ".join(map(str, gone))
-            console.print(Text(f"Nobody has {measure} score {scores}: too many customers are equal.", style="dim"))
+    _show_scores(console, result)
     _show_folder(console, output)
 
 
@@ -182,6 +179,32 @@ def show_assignment(result: Assignment, output: Path) -> None:
     if result.unassigned:
         console.print(f"{result.unassigned:,} customers could not be assigned.")
     _show_folder(console, output)
+
+
+def _show_scores(console: Console, result: Segmentation) -> None:
+    """Show the cut points of the scores in days, orders and money, and how many customers each group has."""
+    cuts = result.cuts
+    table = _table("Score", *(f">{number}" for number in range(cuts.levels, 0, -1)))
+    for title, measure in {"Days since": "recency_days", "Orders": "frequency", "Spend": "monetary"}.items():
+        shown = {number: _range(low, high, measure, result.currency) for number, low, high in cuts.ranges(measure)}
+        table.add_row(title, *(shown.get(number, "nobody") for number in range(cuts.levels, 0, -1)))
+    console.print()
+    console.print(table)
+    if any(cuts.empty(measure) for measure in ("recency_days", "frequency", "monetary")):
+        console.print(Text("A score that nobody has: too many customers are equal there.", style="dim"))
+    groups = ", ".join(f"{name} {customers:,}" for name, _, customers, _ in result.groups)
+    console.print(Text.assemble(("Groups by score: ", "bold"), f"{groups}."))
+
+
+def _range(low: int | Decimal | None, high: int | Decimal | None, measure: str, currency: str | None) -> str:
+    """Words for a range of a score: money runs up to, not including, its end."""
+    if measure == "monetary":
+        if low is None:
+            return "all" if high is None else f"< {_money(high, currency)}"
+        return f"≥ {_money(low, currency)}"
+    if low is None or high is None:
+        return "all" if low == high else f"≤ {high}" if low is None else f"≥ {low}"
+    return str(low) if low == high else f"{low}–{high}"
 
 
 def _show_notable(console: Console, title: str, found: Notable, currency: str | None, *, most: int) -> None:
