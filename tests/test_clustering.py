@@ -247,7 +247,7 @@ def test_silhouettes_are_those_of_scikit_learn(blobs):
 
 def test_beyond_20_000_points_silhouettes_are_of_a_sample_and_say_how_sure_they_are(blobs, monkeypatch):
     assert clustering.EXACT_SILHOUETTE == 20_000
-    monkeypatch.setattr(clustering, "EXACT_SILHOUETTE", 100)
+    monkeypatch.setattr(clustering.kmeans, "EXACT_SILHOUETTE", 100)
     labels = heap_of(blobs)
 
     values, index, error = silhouettes(blobs, labels, random_state=1)
