@@ -12,6 +12,7 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 import pytest
+from threadpoolctl import threadpool_limits
 
 import regulars as rg
 
@@ -24,6 +25,7 @@ def pytest_xdist_make_scheduler(config, log):
     """Keep the tests of a file on one worker: they share runs that take a while."""
     from xdist.scheduler import LoadFileScheduling
 
+    config.option.loadscopereorder = False  # else the files with the most tests go first, whatever they take
     return LoadFileScheduling(config, log)
 
 
@@ -31,6 +33,13 @@ def pytest_collection_modifyitems(items):
     """The files that take longest go first, so that no worker is left with one of them at the end."""
     longest = ("test_uci.py", "test_cleaning.py", "test_pipeline.py")
     items.sort(key=lambda item: longest.index(item.path.name) if item.path.name in longest else len(longest))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Let scikit-learn, when a test asks it, work without threads: on small matrices they only wait for each other."""
+    with threadpool_limits(limits=1):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,9 @@ def test_midnight_belongs_to_the_new_day(lines):
 
 
 def test_lines_on_or_after_as_of_are_left_out(lines):
-    found = customers(lines(ANN + BOB), as_of=date(2024, 1, 15))
+    at_midnight = [("ann", "5", at("01-15 00:00"), 1, "mug", "France")]
+
+    found = customers(lines(ANN + at_midnight + BOB), as_of=date(2024, 1, 15))
 
     assert set(found) == {"ann"}
     assert (found["ann"]["frequency"], found["ann"]["recency_days"]) == (3, 3)

@@ -54,7 +54,7 @@ def people(con):
     return table
 
 
-def trained(measures: np.ndarray, scale_name: str = "sqrt-log", k: int = 4) -> tuple[rg.SegmentModel, KMeans]:
+def trained(measures: np.ndarray, scale_name: str = "sqrt-log", *, k: int = 4) -> tuple[rg.SegmentModel, KMeans]:
     """A model with the centres of scikit-learn's own K-Means, and that K-Means."""
     scale = rg.fit_scale(measures, scale_name)
     fit = KMeans(k, n_init=3, tol=1e-8, random_state=0).fit(scale.transform(measures))

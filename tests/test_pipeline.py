@@ -227,6 +227,25 @@ def test_every_option_is_followed_and_recorded():
     assert ("Clustering", 7, 7) in told
 
 
+def test_value_is_orders_and_spend_and_not_spend_alone():
+    kinds = {"big spender": (1, 10_000.0), "regular": (10, 50.0), "passer-by": (1, 5.0)}  # orders, money for each
+    rows = [
+        (f"{kind} {person}", datetime(2024, 1, 1) + timedelta(days=3 * order), amount + person)
+        for kind, (orders, amount) in kinds.items()
+        for person in range(15)
+        for order in range(10 - orders, 10)
+    ]
+
+    result = rg.segment(
+        pa.table(dict(zip(("customer", "date", "amount"), map(list, zip(*rows, strict=True)), strict=True))), k=3
+    )
+
+    of_kind = {
+        row["customer_id"].rpartition(" ")[0]: row["segment_id"] for row in result.customers.to_pyarrow().to_pylist()
+    }
+    assert of_kind == {"regular": 0, "big spender": 1, "passer-by": 2}
+
+
 @pytest.mark.parametrize("k", [1, 0, -3, 2.5, "four", True])
 def test_fewer_than_two_segments_are_refused(k):
     with pytest.raises(OptionError, match=f"k is {k!r}. Ask for 2 segments or more"):

@@ -251,6 +251,7 @@ def test_a_file_of_your_own_replaces_what_it_names(tmp_path):
         ("[high.asleep]\nname = 'x'", "there is no cell [high.asleep]"),
         ("high = 'x'", "there is no cell [high.]"),
         ("[high.active]\ntitle = 'x'", "[high.active] has something else than text under name, action"),
+        ("[high.active]\nname = ''", "[high.active] has something else than text"),
         ("[high.active]\nname = 5", "[high.active] has something else than text"),
         ("[high]\nactive = 'x'", "[high.active] has something else than text"),
         ("[high.active\n", "Cannot read the actions file"),

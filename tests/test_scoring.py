@@ -119,7 +119,7 @@ measures = st.tuples(st.integers(1, 40), st.integers(1, 6), st.integers(1, 30))
 ENGINE = settings(deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking would take minutes
 
 
-@settings(ENGINE, max_examples=10)
+@settings(ENGINE, max_examples=8)
 @given(rows=st.lists(measures, min_size=1, max_size=80), levels=st.sampled_from([3, 5]))
 def test_scores_are_the_share_of_customers_that_are_worse(people, rows, levels):
     pack = ELEVEN if levels == 5 else rg.load_pack("klaviyo")
@@ -136,7 +136,7 @@ def test_scores_are_the_share_of_customers_that_are_worse(people, rows, levels):
     assert found == list(zip(*truth, strict=True))
 
 
-@settings(ENGINE, max_examples=5)
+@settings(ENGINE, max_examples=3)
 @given(rows=st.lists(measures, min_size=10, max_size=60), random=st.randoms(use_true_random=False))
 def test_neither_the_order_of_the_rows_nor_the_currency_changes_a_score(people, rows, random):
     places = list(range(len(rows)))

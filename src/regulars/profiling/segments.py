@@ -259,7 +259,11 @@ def load_actions(path: str | Path | None = None) -> dict[tuple[str, str], Action
                     f"Actions file {path}: there is no cell [{tier}.{state}].",
                     hint=f"Cells are {listed('.'.join(cell) for cell in actions)}.",
                 )
-            if not isinstance(entry, dict) or set(entry) - keys or not all(isinstance(v, str) for v in entry.values()):
+            if (
+                not isinstance(entry, dict)
+                or set(entry) - keys
+                or not all(isinstance(v, str) and v for v in entry.values())
+            ):
                 raise OptionError(
                     f"Actions file {path}: [{tier}.{state}] has something else than text under {listed(sorted(keys))}.",
                     hint="See docs/extending.md for an example.",
