@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 import numpy as np
 
 from regulars.cleaning import Audit, Cleaned, Returns, Rule, clean
-from regulars.clustering import MIN_CUSTOMERS, AutoKMeans, Choice, Floats, Trial, fit_scale, silhouettes
+from regulars.clustering import MIN_CUSTOMERS, AutoKMeans, Choice, Floats, Trial, fit_scale
 from regulars.errors import NotEnoughDataError, OptionError
 from regulars.features import build_features, purchase_gaps
 from regulars.model import SegmentModel
@@ -309,7 +309,6 @@ def segment(
         model=model,
         people=people,
         estimator=estimator,
-        scaled=scaled,
         actions=actions,
     )
 
@@ -408,7 +407,6 @@ def _described(
     model: SegmentModel,
     people: ir.Table,
     estimator: AutoKMeans,
-    scaled: Floats,
     actions: Any,
 ) -> Segmentation:
     """Number the segments by value, name them, and gather every fact."""
@@ -424,11 +422,7 @@ def _described(
         segments=tuple(segment.name for segment in segments),
     )
     labelled = _ordered(model.label(numbered.drop("segment_id"))).cache()
-    values, index, _ = silhouettes(scaled, estimator.labels_, random_state=options.seed)
-    knives = {
-        new: tuple(np.sort(values[estimator.labels_[index] == old])[::-1].round(4).tolist())
-        for new, old in enumerate(order)
-    }
+    knives = {new: tuple(estimator.silhouettes_[old].round(4).tolist()) for new, old in enumerate(order)}
     total = labelled.agg(n=labelled.count(), orders=labelled["frequency"].sum(), revenue=labelled["monetary"].sum())
     totals = total.to_pyarrow().to_pylist()[0]
     return Segmentation(

@@ -122,7 +122,7 @@ def _common(
 @app.command()
 def demo(
     output: RunFolder = Path("regulars-demo"),
-    customers: Annotated[int, typer.Option(help="Size of the sample shop.")] = 4000,
+    customers: Annotated[int, typer.Option(help="Size of the sample shop.")] = 2500,
     seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 0,
     as_json: AsJson = False,
 ) -> None:

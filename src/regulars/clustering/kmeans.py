@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Self
 
 import numpy as np
@@ -28,13 +26,14 @@ from regulars.errors import NotEnoughDataError, OptionError
 __all__ = ["EXACT_SILHOUETTE", "MIN_CUSTOMERS", "AutoKMeans", "silhouettes"]
 
 Ints = NDArray[np.integer[Any]]
+Silhouettes = tuple[Floats, Ints, float]
 Progress = Callable[[int, int], None]
 
 MIN_CUSTOMERS = 10  # fewer do not make segments
 EXACT_SILHOUETTE = 20_000  # points; beyond, a sample
 
 
-def silhouettes(X: Floats, labels: Ints, *, random_state: int = 0) -> tuple[Floats, Ints, float]:
+def silhouettes(X: Floats, labels: Ints, *, random_state: int = 0) -> Silhouettes:
     """Silhouette of each point, exact up to 20,000 points, of a sample beyond.
 
     Returns
@@ -85,6 +84,8 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
     n_clusters_ : int
     trials_ : tuple of Trial
     choice_ : Choice
+    silhouettes_ : dict
+        Cluster → silhouettes of its points (of a sample beyond 20,000), from high to low.
     n_features_in_ : int
 
     Examples
@@ -141,10 +142,12 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         distinct = len(np.unique(points, axis=0))
         wanted = self._wanted(distinct)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        fits, trials = self._fit_all(points, wanted, seed, progress)
-        self.trials_ = trials
-        self.choice_ = self._choose(trials)
-        best = fits[self.choice_.k]
+        attempts = self._fit_all(points, wanted, seed, progress)
+        self.trials_ = tuple(attempts[k][1] for k in wanted)
+        self.choice_ = self._choose(self.trials_)
+        best, _, (values, index, _) = attempts[self.choice_.k]
+        own = best.labels_[index]
+        self.silhouettes_ = {k: np.sort(values[own == k])[::-1] for k in range(self.choice_.k)}
         self.n_clusters_ = self.choice_.k
         self.cluster_centers_ = best.cluster_centers_
         self.inertia_ = float(best.inertia_)
@@ -178,22 +181,17 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
 
     def _fit_all(
         self, points: Floats, wanted: Sequence[int], seed: int, progress: Progress | None
-    ) -> tuple[dict[int, KMeans], tuple[Trial, ...]]:
-        """Fit and measure every k, one thread a k: threads inside a fit cost more than they bring on small matrices."""
-
-        def attempt(k: int) -> tuple[KMeans, Trial]:
-            with threadpool_limits(limits=1):  # OpenMP's limit belongs to the thread
+    ) -> dict[int, tuple[KMeans, Trial, Silhouettes]]:
+        """Fit and measure every k, in one thread: on small matrices more threads only wait for each other."""
+        attempts = {}
+        with threadpool_limits(limits=1):
+            for done, k in enumerate(wanted, 1):
                 fit = self._fit_one(points, k, seed)
-                return fit, self._trial(points, fit, seed)
-
-        fits, trials = {}, {}
-        with threadpool_limits(limits=1), ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = {pool.submit(attempt, k): k for k in wanted}
-            for done, job in enumerate(as_completed(jobs), 1):
-                fits[jobs[job]], trials[jobs[job]] = job.result()
+                found = silhouettes(points, fit.labels_, random_state=seed)
+                attempts[k] = fit, self._trial(points, fit, found=found, seed=seed), found
                 if progress is not None:
                     progress(done, len(wanted))
-        return fits, tuple(trials[k] for k in wanted)
+        return attempts
 
     def _fit_one(self, points: Floats, k: int, seed: int) -> KMeans:
         """Fit one k, its clusters numbered by the centre's last feature, largest first."""
@@ -204,10 +202,10 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         model.labels_ = np.argsort(rank)[model.labels_].astype(np.int32)
         return model
 
-    def _trial(self, points: Floats, fit: KMeans, seed: int) -> Trial:
+    def _trial(self, points: Floats, fit: KMeans, *, found: Silhouettes, seed: int) -> Trial:
         labels, k = fit.labels_, fit.n_clusters
         sizes = np.bincount(labels, minlength=k)
-        values, _, error = silhouettes(points, labels, random_state=seed)
+        values, _, error = found
         several = 1 < k < len(points)
         return Trial(
             k=k,

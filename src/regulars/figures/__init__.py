@@ -42,7 +42,7 @@ FIGURES: dict[str, Callable[[Segmentation], Figure]] = {
 
 #: Format → how it is saved: without what would differ from run to run; points of scatter plots are pixels in SVG too.
 _SAVING: dict[str, dict[str, Any]] = {
-    "png": {"metadata": {"Software": None}, "pil_kwargs": {"optimize": True}},
+    "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
     "svg": {"metadata": {"Date": None}, "dpi": 85},
 }
 

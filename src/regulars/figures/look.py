@@ -106,7 +106,7 @@ def settle(figure: Figure) -> None:
     layout = figure.get_layout_engine()
     if isinstance(layout, ConstrainedLayoutEngine):
         layout.execute(figure)
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # not "none": that would draw everything twice
         for axes in figure.axes:
             axes.set_position(Bbox(axes.get_position(original=True).get_points().round(5)))
 
