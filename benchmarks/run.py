@@ -1,80 +1,108 @@
-"""Time each stage of a run beside the plain-pandas notebook, both in turn, and print ratios.
+"""Run every program of the benchmark in turn, and print and record what each took.
 
-Inputs: the UCI file (REGULARS_TEST_DATA, default ../shared/data) where it exists, and about a million lines of the sample
-shop. Every run is a process of its own; its peak memory is the operating system's figure.
+Each run is a process of its own; its time is the wall clock from start to end, its peak memory, processor seconds and
+bytes read are the operating system's figures. Programs take turns, so that what else the machine does falls on all.
 
-Usage: python benchmarks/run.py [--rounds 3]
+Usage: python benchmarks/run.py [--lines 1_000_000 10_000_000] [--rounds 3] [--only NAME …] [--data FOLDER]
 """
 
 import argparse
-import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from make_lines import make_lines
+from measuring import OPENRETAILSCIENCE, Program, Run, measure
+from tables import record, show
+
 HERE = Path(__file__).parent
-SCRIPTS = {"regulars": HERE / "with_regulars.py", "notebook": HERE / "notebook_pandas.py"}
+PROGRAMS = {
+    "scan": Program("scan.py", what="reads the columns that cleaning needs, nothing else", own_limit=True),
+    "raw-sql": Program("raw_sql.py", what="clean, net, audit, RFM: hand-written DuckDB SQL", own_limit=True),
+    "regulars-rfm": Program(
+        "with_regulars.py", "--only", "clean-rfm", what="clean, net, audit, RFM: regulars", own_limit=True
+    ),
+    "polars": Program("polars_streaming.py", what="simple cleaning, RFM: Polars, streaming"),
+    "openretailscience-duckdb": Program(
+        "openretailscience_rfm.py", "--form", "duckdb", python=OPENRETAILSCIENCE, what="RFM scores only, on DuckDB"
+    ),
+    "openretailscience-pandas": Program(
+        "openretailscience_rfm.py", "--form", "pandas", python=OPENRETAILSCIENCE, what="RFM scores only, on pandas"
+    ),
+    "regulars": Program("with_regulars.py", what="the whole run: segments, names, figures, files", own_limit=True),
+    "notebook": Program("notebook_pandas.py", what="simple cleaning, RFM, K-Means, four pictures: pandas"),
+    "sklearn": Program("sklearn_all_points.py", what="K-Means for k = 2…8 on all customers", needs_customers=True),
+}
+EQUAL = ("lines", "orders", "customers", "revenue")
 
 
-def one_run(script: Path, source: Path, folder: Path) -> dict[str, float]:
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(source), str(folder)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{script.name} failed on {source}")
-    return json.loads(printed.strip().splitlines()[-1]) | {
-        "peak memory, MB": usage.ru_maxrss / 1024,
-        "processor seconds": usage.ru_utime + usage.ru_stime,
-    }
-
-
-def compare(source: Path, rounds: int, scratch: Path) -> None:
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in SCRIPTS}
+def compare(source: Path, names: list[str], *, rounds: int, scratch: Path) -> dict[str, list[Run]]:
+    """Run the programs in turn; one that failed for want of memory or time is not asked again."""
+    customers = scratch / "customers.parquet"
+    if any(PROGRAMS[name].needs_customers for name in names):
+        measure(PROGRAMS["raw-sql"], source, scratch)
+    runs: dict[str, list[Run]] = {name: [] for name in names}
     for number in range(rounds):
-        for name, script in SCRIPTS.items():
-            found[name].append(one_run(script, source, scratch / f"{name}-{number}"))
-    middle = {
-        name: {stage: statistics.median(run[stage] for run in runs) for stage in runs[0]}
-        for name, runs in found.items()
+        for name in names:
+            if runs[name] and runs[name][-1].failed:
+                continue
+            program = PROGRAMS[name]
+            entry = customers if program.needs_customers else source
+            run = measure(program, entry, scratch / f"{name}-{number}")
+            runs[name].append(run)
+            print(f"  {source.name}, round {number + 1}: {name} {run}", file=sys.stderr, flush=True)
+    return runs
+
+
+def check_equal(runs: dict[str, list[Run]]) -> None:
+    """Stop where regulars and the hand-written SQL do not agree."""
+    told = {
+        name: {fact: str(run[-1].facts[fact]) for fact in EQUAL}
+        for name, run in runs.items()
+        if name in ("raw-sql", "regulars-rfm", "regulars") and not run[-1].failed
     }
-    for facts in middle.values():
-        facts["whole run"] = sum(
-            value for stage, value in facts.items() if stage not in ("peak memory, MB", "processor seconds")
+    if len({tuple(facts.values()) for facts in told.values()}) > 1:
+        raise SystemExit(f"The programs do not agree: {told}")
+
+
+def sources(lines: list[int], folder: Path) -> list[Path]:
+    """The real file where it is there, then made ones; what is missing is made."""
+    data = Path(os.environ.get("REGULARS_TEST_DATA", HERE.parent.parent / "shared" / "data"))
+    found = [path for path in [data / "online_retail.parquet"] if path.exists()]
+    if not found:
+        print(
+            f"{data} has no online_retail.parquet; set REGULARS_TEST_DATA to the folder that has it.", file=sys.stderr
         )
-    print(f"\n## {source.name}, median of {rounds}\n")
-    print("| stage | regulars | notebook | ratio |\n|---|---|---|---|")
-    for stage, ours in middle["regulars"].items():
-        theirs = middle["notebook"].get(stage)
-        unit = "" if "memory" in stage else " s"
-        digits = 0 if "memory" in stage else 2
-        peer, ratio = ("–", "–") if theirs is None else (f"{theirs:.{digits}f}{unit}", f"{ours / theirs:.2f}")
-        print(f"| {stage} | {ours:.{digits}f}{unit} | {peer} | {ratio} |", flush=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in lines:
+        name = f"{number // 1_000_000}m" if number % 1_000_000 == 0 else str(number)
+        path = folder / f"{name}.parquet"
+        if not path.exists():
+            print(f"Making {path} …", file=sys.stderr, flush=True)
+            part = path.with_suffix(".part.parquet")
+            make_lines(number, part)
+            part.rename(path)
+        found.append(path)
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--lines", type=int, nargs="*", default=[1_000_000, 10_000_000])
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    data = Path(os.environ.get("REGULARS_TEST_DATA", HERE.parent.parent / "shared" / "data"))
-    with tempfile.TemporaryDirectory() as name:
-        scratch = Path(name)
-        uci = data / "online_retail.parquet"
-        if uci.exists():
-            compare(uci, rounds, scratch)
-        else:
-            print(f"{uci} is not there; set REGULARS_TEST_DATA to the folder that has it.")
-        from regulars import make_orders
-        from regulars.writing import write_orders
-
-        shop = make_orders(customers=28_000, seed=1)
-        orders = write_orders(shop.orders, scratch / f"sample_{shop.orders.num_rows}_lines.csv")
-        compare(orders, rounds, scratch)
+    parser.add_argument("--only", nargs="+", choices=PROGRAMS, metavar="NAME", help=f"of {', '.join(PROGRAMS)}")
+    parser.add_argument("--data", type=Path, default=HERE / "results", help="where order lines are kept, or made")
+    asked = parser.parse_args()
+    names = asked.only or list(PROGRAMS)
+    for source in sources(asked.lines, asked.data):
+        with tempfile.TemporaryDirectory() as folder:
+            runs = compare(source, names, rounds=asked.rounds, scratch=Path(folder))
+        check_equal(runs)
+        section = show(source, runs, {name: PROGRAMS[name].what for name in names}, rounds=asked.rounds)
+        print(section, flush=True)
+        if not asked.only:
+            record(HERE / "README.md", section)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,17 @@
-"""The same steps with regulars, stage by stage.
+"""The same steps with regulars, stage by stage: a whole run, or cleaning and RFM only.
 
-Usage: python benchmarks/with_regulars.py INPUT OUTPUT_FOLDER   (prints seconds per stage as JSON)
+Usage: python benchmarks/with_regulars.py INPUT OUTPUT_FOLDER [--only clean-rfm] [--count]
+       [--memory-limit 2GB] [--threads N] [--temp-dir DIR]
 """
 
-import json
-import sys
-import time
+import argparse
+import contextlib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from clock import Clock
+from counting import Queries, counting
 
 STAGES = {
     "Reading": "read",
@@ -13,32 +19,86 @@ STAGES = {
     "Counting per customer": "count per customer",
     "Clustering": "cluster",
     "Describing the segments": "describe",
-    "Drawing figures": "figures",
 }
 
 
-def main(source: str, folder: str) -> None:
-    clock = time.perf_counter
-    start = clock()
+def stage_of(words: str) -> str:
+    """The benchmark's name of a stage that regulars tells in words."""
+    for start, name in (("Drawing", "figures"), ("Writing", "write")):
+        if words.startswith(start):
+            return name
+    return STAGES.get(words, words.lower())
+
+
+def whole_run(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
+    """Everything that `regulars segment` does."""
     from regulars import figures, pipeline, reading, writing  # noqa: F401 - what is timed is the import
 
-    seconds = {"start": clock() - start}
-    stage, since = "", clock()
+    def tell(words: str, done: int, total: int) -> None:
+        queries.stage = stage_of(words)
+        clock.stage(queries.stage)
 
-    def tell(name: str, done: int, total: int) -> None:
-        nonlocal stage, since
-        key = STAGES.get(name, "write")
-        if key != stage:
-            if stage:
-                seconds[stage] = seconds.get(stage, 0.0) + clock() - since
-            stage, since = key, clock()
-
-    result = pipeline.segment(source, progress=tell)
+    result = pipeline.segment(source, progress=tell, **machine)
     writing.write_run(result, folder, progress=tell)
-    tell("", 0, 0)
-    seconds[stage] = seconds.get(stage, 0.0) + clock() - since
-    print(json.dumps(seconds))
+    return {
+        "lines": result.audit.kept.rows_left,
+        "orders": result.orders_total,
+        "customers": result.customers_total,
+        "revenue": result.revenue,
+        "segments": result.choice.k,
+    }
+
+
+def clean_rfm(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
+    """Cleaning, netting, audit and RFM: what raw_sql.py does."""
+    import regulars
+
+    def begin(stage: str) -> None:
+        queries.stage = stage
+        clock.stage(stage)
+
+    begin("read")
+    orders = regulars.read(source, **machine)
+    begin("clean")
+    cleaned = regulars.clean(orders)
+    audit = cleaned.audit
+    begin("count per customer")
+    people = regulars.build_features(cleaned, as_of=audit.last_day + timedelta(days=1))
+    folder.mkdir(parents=True, exist_ok=True)
+    people.select("customer_id", "recency_days", "frequency", "monetary").to_parquet(folder / "customers.parquet")
+    return {
+        "lines": audit.kept.rows_left,
+        "orders": audit.kept.orders_left,
+        "customers": audit.kept.customers_left,
+        "revenue": audit.kept.amount_left,
+        "unmatched_returns": audit.unmatched_returns,
+        "unmatched_amount": audit.unmatched_amount,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("source")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", choices=["clean-rfm"])
+    parser.add_argument(
+        "--count", action="store_true", help="count queries and scans; planning each twice takes a little time"
+    )
+    parser.add_argument("--memory-limit")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--temp-dir")
+    asked = parser.parse_args()
+    machine = {
+        name: value for name in ("memory_limit", "threads", "temp_dir") if (value := getattr(asked, name)) is not None
+    }
+    run = clean_rfm if asked.only else whole_run
+    clock = Clock("start")
+    with counting() if asked.count else contextlib.nullcontext(Queries()) as queries:
+        facts = run(asked.source, asked.folder, clock=clock, queries=queries, machine=machine)
+    if asked.count:
+        facts["asked of the engine"] = queries.to_dict()
+    clock.tell(**facts)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main()

@@ -62,7 +62,8 @@ def features(lines: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
         days = sorted({moment.date() for moment in own["ordered_at"]})
         gaps = [(later - earlier).days for earlier, later in pairwise(days)]
         money = own["amount"].sum()
-        spent = own.groupby("country")["amount"].sum()
+        # an order has one country, the first by name
+        spent = own.assign(country=own.groupby("order_id")["country"].transform("min")).groupby("country")["amount"].sum()
         found[customer] = {
             "first_order": days[0],
             "last_order": days[-1],

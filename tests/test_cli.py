@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,14 +12,19 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import regulars as rg
 from regulars.cli import main
+from regulars.errors import SourceError
+from regulars.reading import Size
 from regulars.writing import write_orders
 
+STOPPED = "Stopped. Nothing was changed.\n"
+LARGE_SIZE = Size(files=1, bytes=1_600_000_000, lines=100_000_000, exact=True)
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 
 
@@ -39,6 +45,21 @@ def regulars(*arguments: object) -> int:
 @pytest.fixture(scope="module")
 def shop_csv(tmp_path_factory):
     return write_orders(rg.make_orders(customers=300, seed=5).orders, tmp_path_factory.mktemp("shop") / "orders.csv")
+
+
+@pytest.fixture(scope="module")
+def large_csv(tmp_path_factory):
+    """1.2 million order lines with names so long that they do not fit into 200 MB."""
+    path = tmp_path_factory.mktemp("large") / "orders.csv"
+    name = " || ' ' || ".join(f"md5((range * 10 + {i})::VARCHAR)" for i in range(8))
+    duckdb.execute(
+        f"""COPY (SELECT range // 3 AS "InvoiceNo", 'P' || range % 5000 AS "StockCode", {name} AS "Description",
+        1 + range % 9 AS "Quantity", strftime(TIMESTAMP '2024-01-01' + to_minutes(range // 3), '%Y-%m-%d %H:%M')
+        AS "InvoiceDate", 2.5 AS "UnitPrice", 10000 + range // 30 AS "CustomerID", 'France' AS "Country"
+        FROM range(1_200_000)) TO '{path}' (FORMAT CSV)"""
+    )
+    yield path
+    path.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -349,12 +370,37 @@ class TestOutputs:
         while not any(tmp_path.glob(".run.partial-*/customers.parquet")) and time.monotonic() < until:
             time.sleep(0.01)
         process.send_signal(how)
-        assert process.wait(60) != 0
+        assert process.wait(60) == {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}[how]
+        said = process.stderr.read().decode()
         process.stderr.close()
+        assert said == ("" if how is signal.SIGKILL else STOPPED)
         assert same_files(earlier, run_folder)
         if how is signal.SIGKILL:  # nobody could tidy up: the next run does
             assert regulars("segment", shop_csv, "-o", earlier, "--no-figures", "--k", 2) == 0
         assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+
+    @pytest.mark.parametrize("when", ["Reading", "Cleaning"])
+    def test_ctrl_c_in_the_middle_of_a_query_leaves_nothing(self, when, large_csv, tmp_path):
+        for name in ("out", "spill"):
+            (tmp_path / name).mkdir()
+        command = [sys.executable, "-m", "regulars", "segment", str(large_csv), "-o", str(tmp_path / "out" / "run")]
+        machine = ["--memory-limit", "200MB", "--temp-dir", str(tmp_path / "spill")]
+        process = subprocess.Popen([*command, *machine], stderr=subprocess.PIPE, text=True)
+        try:
+            assert " million lines, " in process.stderr.readline()
+            if when == "Reading":  # while it spills
+                while not any(tmp_path.glob("spill/**/duckdb_temp*storage*")) and process.poll() is None:
+                    time.sleep(0.01)
+            else:  # a line says that the stage before has ended
+                assert process.stderr.readline().startswith("Reading: ")
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            rest = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
+        assert process.returncode == 130
+        assert rest == STOPPED
+        assert list(tmp_path.glob("*/*")) == []
 
     @pytest.mark.skipif(
         os.name != "posix" or os.geteuid() != 0, reason="needs root, to mount a small disk (run the tests with sudo)"
@@ -377,6 +423,117 @@ class TestOutputs:
             assert [entry.name for entry in (disk / "run").iterdir()] == ["run.json"]
         finally:
             subprocess.run(["umount", str(disk)], check=True)
+
+
+class TestMachine:
+    expect = TestBadInput.expect
+
+    def test_the_options_reach_the_engine(self, shop_csv, run_folder, tmp_path, monkeypatch):
+        told = []
+        monkeypatch.setattr("regulars.reading.read", lambda *source, **options: told.append(options) or stop())
+        machine = ["--memory-limit", "300MB", "--threads", 1, "--temp-dir", tmp_path]
+        for command in (["check"], ["segment", "-o", tmp_path / "run"], ["assign", "--model", run_folder]):
+            assert regulars(command[0], shop_csv, *command[1:], *machine) == 2
+        names = ("memory_limit", "threads", "temp_dir")
+        assert [[options[name] for name in names] for options in told] == [["300MB", 1, tmp_path]] * 3
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (["--memory-limit", "900TB"], ["900,000 GB", "this machine has", "--memory-limit"]),
+            (["--memory-limit", "much"], ["'much'", "2GB"]),
+            (["--threads", 0], ["0 threads"]),
+            (["--temp-dir", "nowhere"], ["nowhere", "--temp-dir"]),
+        ],
+    )
+    def test_an_option_that_does_not_fit(self, options, words, shop_csv, tmp_path, capsys):
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", *options) == 2
+        self.expect(capsys, *words)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_too_little_disk_is_said_before_anything_is_read(self, shop_csv, tmp_path, capsys, monkeypatch):
+        huge = Size(files=1, bytes=16 * 10**11, lines=10**11, exact=True)
+        monkeypatch.setattr("regulars.reading.estimate_size", lambda source: huge)
+        monkeypatch.setattr("regulars.reading.read", lambda *source, **options: pytest.fail("was read"))
+        monkeypatch.setattr("shutil.disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 0, 10**9))
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--temp-dir", tmp_path) == 2
+        self.expect(capsys, "GB of disk in", "1 GB is free there", "--temp-dir")
+
+    def test_a_large_run_says_beforehand_what_it_needs_and_then_a_line_per_stage(
+        self, shop_csv, tmp_path, capsys, monkeypatch
+    ):
+        monkeypatch.setattr("regulars.reading.estimate_size", lambda source: LARGE_SIZE)
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--k", 2, "--no-figures") == 0
+        plan, *lines = capsys.readouterr().err.splitlines()
+        assert plan.startswith("orders.csv: 100 million lines, 1.6 GB. About ")
+        assert "of memory" in plan
+        assert "for the results" in plan
+        assert [line.partition(":")[0] for line in lines][:3] == ["Reading", "Cleaning", "Counting per customer"]
+        assert all(re.fullmatch(r"[A-Z][a-z ]+: [\d.]+ s", line) for line in lines)
+
+    def test_a_small_run_says_nothing_about_it(self, shop_csv, capsys):
+        assert regulars("check", shop_csv) == 0
+        assert capsys.readouterr().err == ""
+
+    def test_the_plan_is_in_the_json(self, shop_csv, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr("regulars.reading.estimate_size", lambda source: LARGE_SIZE)
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--k", 2, "--no-figures", "--json") == 0
+        shown = capsys.readouterr()
+        assert shown.err == ""
+        assert json.loads(shown.out)["plan"]["lines"] == 100_000_000
+
+    @pytest.mark.parametrize(
+        ("error", "words"),
+        [
+            (
+                duckdb.OutOfMemoryException("failed to allocate data of size 8.0 MiB (190 MiB/190 MiB used)"),
+                ["memory limit of 300 MB is too small", "--memory-limit 600MB"],
+            ),
+            (
+                duckdb.OutOfMemoryException(
+                    "failed to offload data block of size 256.0 KiB (9.4 MiB/9.5 MiB used).\n"
+                    "This limit was set by the 'max_temp_directory_size' setting."
+                ),
+                ["The disk is full", "{folder}", "free now", "--temp-dir"],
+            ),
+            (
+                duckdb.IOException(
+                    'Could not write file "/x/duckdb_temp_7_0_storage_S32K-0.tmp": No space left on device'
+                ),
+                ["The disk is full", "{folder}", "--temp-dir"],
+            ),
+            (MemoryError(), ["memory of this machine is used up", "--memory-limit"]),
+        ],
+        ids=["memory limit", "spill limit", "spill disk", "memory"],
+    )
+    @pytest.mark.parametrize("wrapped", [False, True])
+    def test_what_the_engine_lacks_is_said_in_plain_words(
+        self, error, words, wrapped, shop_csv, tmp_path, capsys, monkeypatch
+    ):
+        def fail(*source, **options):
+            if wrapped:
+                raise SourceError("It cannot be read.", hint="Export it again.") from error
+            raise error
+
+        monkeypatch.setattr("regulars.reading.read", fail)
+        machine = ["--memory-limit", "300MB", "--temp-dir", tmp_path]
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", *machine) == 2
+        self.expect(capsys, *(each.format(folder=tmp_path) for each in words))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_memory_limit_that_is_really_too_small(self, tmp_path, capsys, monkeypatch):
+        def greedy(*source, **options):
+            con = duckdb.connect(config={"memory_limit": "20MB", "temp_directory": ""})
+            con.execute("SELECT list(range) FROM range(10_000_000)").fetchall()
+
+        (tmp_path / "o.csv").write_text(uci(GOOD))
+        monkeypatch.setattr("regulars.reading.read", greedy)
+        assert regulars("check", tmp_path / "o.csv", "--memory-limit", "300MB") == 2
+        self.expect(capsys, "too small", "--memory-limit 600MB")
+
+
+def stop():
+    raise SourceError("That is enough.", hint="It was a test.")
 
 
 def same_files(one: Path, other: Path) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import oracles
 import regulars as rg
-from regulars.features import purchase_gaps
+from regulars.features import find_gaps, purchase_gaps
 from regulars.schema import CUSTOMERS
 
 AS_OF = date(2024, 3, 1)
@@ -110,14 +110,44 @@ def test_what_the_source_lacks_is_null(lines):
     assert (found["products"], found["country"]) == (None, None)
 
 
-def test_return_rate_is_returned_by_bought(con, lines):
-    returned = con.create_table("returned", {"customer_id": ["ann", "gone"], "returned_amount": [25.0, 9.0]})
+def test_return_rate_is_returned_by_bought(shop):
+    orders = shop(
+        """
+        invoice  date        customer  product  quantity  price
+        1        2024-01-01  ann       mug      10        10
+        2        2024-01-02  ann       cup      5         5
+        C3       2024-01-03  ann       cup      -5        5
+        4        2024-01-01  bob       mug      1         7.50
+        5        2024-01-01  gone      mug      1         9
+        C6       2024-01-02  gone      mug      -1        9
+        """
+    )
 
-    found = customers(lines(ANN + BOB), returned=returned)
+    found = customers(rg.clean(orders))
 
     assert found["ann"]["return_rate"] == pytest.approx(25 / 125)
+    assert found["ann"]["products"] == 1  # all cups went back
     assert found["bob"]["return_rate"] == 0
-    assert "gone" not in found  # took everything back
+    assert "gone" not in found
+
+
+def test_an_order_over_two_days_that_loses_its_second_day(shop):
+    orders = shop(
+        """
+        invoice  date              customer  product  quantity  price
+        1        2024-01-01 10:00  ann       mug      1         10
+        1        2024-01-20 10:00  ann       cup      1         5
+        C2       2024-01-21 10:00  ann       cup      -1        5
+        3        2024-01-01 10:00  bob       mug      1         10
+        3        2024-01-05 10:00  bob       pot      1         10
+        3        2024-01-20 10:00  bob       cup      1         5
+        """
+    )
+
+    found = customers(rg.clean(orders))
+
+    assert found["ann"]["last_order"] == date(2024, 1, 1)
+    assert (found["bob"]["last_order"], found["bob"]["median_gap_days"]) == (date(2024, 1, 20), 9.5)  # 4 and 15
 
 
 def test_without_order_numbers_an_order_is_a_day(shop):
@@ -131,7 +161,7 @@ def test_without_order_numbers_an_order_is_a_day(shop):
         """
     )
 
-    found = customers(rg.clean(orders).table)
+    found = customers(rg.clean(orders))
 
     assert {name: row["frequency"] for name, row in found.items()} == {"a": 2, "b": 1}
 
@@ -139,11 +169,11 @@ def test_without_order_numbers_an_order_is_a_day(shop):
 def test_gaps_are_between_purchase_days_not_orders(lines):
     same_day = [("ann", "5", at("01-15 18:00"), 1, "mug", "France")]
 
-    assert purchase_gaps(lines(ANN + same_day + BOB)) == {1: 1, 3: 1, 10: 1}
+    assert purchase_gaps(find_gaps(lines(ANN + same_day + BOB))) == {1: 1, 3: 1, 10: 1}
 
 
 def test_nobody_came_twice(lines):
-    assert purchase_gaps(lines(BOB)) == {}
+    assert purchase_gaps(find_gaps(lines(BOB))) == {}
 
 
 line = st.tuples(

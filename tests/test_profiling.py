@@ -345,23 +345,22 @@ def test_nobody_at_risk_is_an_answer(people):
 
 # --- spending -------------------------------------------------------------------------------------------------------
 
-LINES = [
+ORDERS = [
     # Monday, Sunday, Monday again
-    ("a", "1", datetime(2024, 1, 1, 0, 30), "10.00", "France"),
-    ("a", "1", datetime(2024, 1, 1, 0, 30), "5.00", "France"),
+    ("a", "1", datetime(2024, 1, 1, 0, 30), "15.00", "France"),
     ("b", "2", datetime(2024, 1, 7, 23, 59), "100.00", None),
     ("a", "3", datetime(2024, 2, 5, 9, 0), "7.50", "France"),
 ]
 
 
 @pytest.fixture(scope="module")
-def lines(con) -> ibis.Table:
-    frame = pd.DataFrame(LINES, columns=["customer_id", "order_id", "ordered_at", "amount", "country"])
-    return con.create_table("lines", frame).mutate(amount=ibis._.amount.cast("decimal(18, 4)"))
+def orders(con) -> ibis.Table:
+    frame = pd.DataFrame(ORDERS, columns=["customer_id", "order_id", "first_at", "amount", "country"])
+    return con.create_table("orders", frame).mutate(amount=ibis._.amount.cast("decimal(18, 4)"))
 
 
-def test_spending_by_hand(lines):
-    spending = describe_spending(lines)
+def test_spending_by_hand(orders):
+    spending = describe_spending(orders)
 
     assert spending.months == (("2024-01", 115, 2, 2), ("2024-02", Decimal("7.5"), 1, 1))
     cells = {(d, h): money for d, day in enumerate(spending.weekday_hours) for h, money in enumerate(day) if money}
@@ -374,8 +373,8 @@ def test_spending_by_hand(lines):
     assert sizes == [(6.8, 10.0, 1), (14.7, 21.5, 1), (100.0, 146.8, 1)]
 
 
-def test_days_without_times_have_no_hours(lines):
-    spending = describe_spending(lines.mutate(ordered_at=lines.ordered_at.truncate("D")).drop("country"))
+def test_days_without_times_have_no_hours(orders):
+    spending = describe_spending(orders.mutate(first_at=orders.first_at.truncate("D")).drop("country"))
 
     assert not spending.has_hours
     assert spending.countries == ()

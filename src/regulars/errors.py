@@ -10,7 +10,8 @@
     ├── OptionError               an option, layout, rule or scale that does not exist or does not fit
     ├── PackError                 a rule pack with gaps, overlaps or groups that nothing reaches
     ├── ModelError                a model file that is damaged, foreign, or of another version
-    └── OutputError               the result cannot be written where it was asked for
+    ├── OutputError               the result cannot be written where it was asked for
+    └── MachineError              the machine has not enough memory or disk for the run
 
 Every error has two parts: `message` says what was found and where, `hint` says what to do next.
 """
@@ -21,6 +22,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "ColumnError",
+    "MachineError",
     "ModelError",
     "NotEnoughDataError",
     "OptionError",
@@ -88,6 +90,10 @@ class ModelError(RegularsError):
 
 class OutputError(RegularsError):
     """The result cannot be written where it was asked for."""
+
+
+class MachineError(RegularsError):
+    """The machine has not enough memory or disk for the run."""
 
 
 def listed(names: Iterable[object], *, most: int = 12) -> str:

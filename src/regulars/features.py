@@ -1,4 +1,4 @@
-"""Clean order lines → one row per customer: recency, frequency, monetary value and what describes them beside it."""
+"""Clean orders → one row per customer: recency, frequency, monetary value and what describes them beside it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
+from regulars.cleaning import Cleaned
 from regulars.schema import CUSTOMERS
 
-__all__ = ["build_features", "purchase_gaps"]
+__all__ = ["build_features", "build_rfm", "find_gaps", "purchase_gaps"]
 
 
-def build_features(lines: ir.Table, *, as_of: date, returned: ir.Table | None = None) -> ir.Table:
+def build_features(bought: ir.Table | Cleaned, *, as_of: date, gaps: ir.Table | None = None) -> ir.Table:
     """Count what every customer bought.
 
     Parameters
     ----------
-    lines
-        Clean order lines: `Cleaned.table`.
+    bought
+        From `regulars.clean`, or order lines of your own with the columns of `schema.ORDERS`.
     as_of
         The day from which recency is counted; lines on or after it are left out.
-    returned
-        `Cleaned.returned`; without it `return_rate` is null.
+    gaps
+        From `find_gaps`, where it is already known.
 
     Returns
     -------
@@ -31,11 +32,12 @@ def build_features(lines: ir.Table, *, as_of: date, returned: ir.Table | None = 
         One row per customer, columns of `schema.CUSTOMERS`, lazy. `recency_days`: calendar days from the last purchase to
         `as_of`; `frequency`: distinct orders; `monetary`: net revenue, decimal; `tenure_days`: days from the first
         purchase to `as_of`; `median_gap_days`: between purchase days, null with one; `return_rate`: returned ÷ bought, by
-        value; `products`: distinct, null where the source has none; `country`: where most of the money came from.
+        value, null for lines of your own; `products`: distinct, null where the source has none; `country`: where most of
+        the money came from.
 
     Notes
     -----
-    No query runs here.
+    One small query, where `bought` is a `Cleaned` and `gaps` is not given; else none.
 
     Examples
     --------
@@ -46,15 +48,45 @@ def build_features(lines: ir.Table, *, as_of: date, returned: ir.Table | None = 
     >>> table.select("customer_id", "recency_days", "frequency", "monetary").to_pyarrow().to_pylist()[0]
     {'customer_id': 'a', 'recency_days': 2, 'frequency': 2, 'monetary': Decimal('12.5000')}
     """
-    lines = lines.filter(lines["ordered_at"] < ibis.timestamp(f"{as_of.isoformat()}T00:00:00"))
-    orders = lines.group_by("customer_id", "order_id").agg(
-        _first=lines["ordered_at"].min(), _last=lines["ordered_at"].max(), _amount=lines["amount"].sum()
-    )
+    cut = _cut(bought, as_of)
+    people = build_rfm(cut, as_of=as_of)
+    orders, products = (cut.orders, cut.products) if isinstance(cut, Cleaned) else (_orders(cut), _products(cut))
+    gaps = find_gaps(cut) if gaps is None else gaps
+    people = _join(people, gaps.group_by("customer_id").agg(median_gap_days=gaps["gap"].median()))
+    people = _join(people, _main_country(orders)) if "country" in orders.columns else people.mutate(country=None)
+    people = people.mutate(products=None) if products is None else _join(people, products)
+    if isinstance(bought, Cleaned):
+        people = _join(people, bought.returned)
+        back = people["returned_amount"].fill_null(0).cast("float64")
+        people = people.mutate(return_rate=back / (back + people["monetary"].cast("float64")))
+    else:
+        people = people.mutate(return_rate=None)
+    return people.select(**_typed(people, CUSTOMERS))
+
+
+def build_rfm(bought: ir.Table | Cleaned, *, as_of: date) -> ir.Table:
+    """Count only recency, frequency and monetary value; the columns mean the same as in `build_features`; no query.
+
+    Returns
+    -------
+    ibis.Table
+        `customer_id`, `first_order`, `last_order`, `recency_days`, `frequency`, `monetary`, `tenure_days`,
+        `avg_order_value`; lazy.
+
+    Examples
+    --------
+    >>> import regulars as rg, datetime as dt
+    >>> cleaned = rg.clean(rg.read(rg.make_orders(50, seed=1).orders))
+    >>> build_rfm(cleaned, as_of=dt.date(2024, 12, 31)).frequency.sum().to_pyarrow().as_py()
+    0
+    """
+    cut = _cut(bought, as_of)
+    orders = cut.orders if isinstance(cut, Cleaned) else _orders(cut)
     people = orders.group_by("customer_id").agg(
-        first_order=orders["_first"].min().date(),
-        last_order=orders["_last"].max().date(),
+        first_order=orders["first_at"].min().date(),
+        last_order=orders["last_at"].max().date(),
         frequency=orders.count(),
-        monetary=orders["_amount"].sum(),
+        monetary=orders["amount"].sum(),
     )
     today = ibis.date(as_of.isoformat())
     people = people.mutate(
@@ -62,46 +94,75 @@ def build_features(lines: ir.Table, *, as_of: date, returned: ir.Table | None = 
         tenure_days=today.delta(people["first_order"], unit="day"),
         avg_order_value=people["monetary"].cast("float64") / people["frequency"],
     )
-    gaps = _gaps(lines)
-    people = _join(people, gaps.group_by("customer_id").agg(median_gap_days=gaps["gap"].median()))
-    people = _join(people, _main_country(lines)) if "country" in lines.columns else people.mutate(country=None)
-    if "product_id" in lines.columns:
-        people = _join(people, lines.group_by("customer_id").agg(products=lines["product_id"].nunique()))
-    else:
-        people = people.mutate(products=None)
-    if returned is None:
-        people = people.mutate(return_rate=None)
-    else:
-        people = _join(people, returned)
-        back = people["returned_amount"].fill_null(0).cast("float64")
-        people = people.mutate(return_rate=back / (back + people["monetary"].cast("float64")))
-    return people.select(**_typed(people, CUSTOMERS))
+    names = [name for name in CUSTOMERS if name in people.columns]
+    return people.select(**_typed(people, {name: CUSTOMERS[name] for name in names}))
 
 
-def purchase_gaps(lines: ir.Table) -> dict[int, int]:
-    """Count the gaps between a customer's consecutive purchase days, over all customers.
+def find_gaps(bought: ir.Table | Cleaned) -> ir.Table:
+    """`customer_id`, `gap`: days between a customer's consecutive purchase days; one small query.
 
-    Returns
-    -------
-    dict
-        Gap in days → how many such gaps; empty where nobody came twice. One query, one row per distinct gap.
+    Parameters
+    ----------
+    bought
+        From `regulars.clean`, or order lines of your own.
     """
-    gaps = _gaps(lines)
-    table = gaps.group_by("gap").agg(n=gaps.count()).order_by("gap").to_pyarrow()
-    return dict(zip(table["gap"].to_pylist(), table["n"].to_pylist(), strict=True))
-
-
-def _gaps(lines: ir.Table) -> ir.Table:
-    """`customer_id`, `gap`: days between consecutive purchase days."""
-    days = lines.select("customer_id", day=lines["ordered_at"].date()).distinct()
+    days = _days(bought).distinct()
     before = days["day"].lag(1).over(group_by="customer_id", order_by="day")
     gaps = days.mutate(gap=days["day"].delta(before, unit="day"))
     return gaps.filter(gaps["gap"].notnull()).select("customer_id", "gap")
 
 
-def _main_country(lines: ir.Table) -> ir.Table:
-    """`customer_id`, `country`: where most of the money came from; equal money: first by name."""
-    spent = lines.group_by("customer_id", "country").agg(_spent=lines["amount"].sum())
+def purchase_gaps(gaps: ir.Table) -> dict[int, int]:
+    """Count the gaps over all customers: gap in days → how many; empty where nobody came twice. One query.
+
+    Parameters
+    ----------
+    gaps
+        From `find_gaps`.
+    """
+    table = gaps.group_by("gap").agg(n=gaps.count()).order_by("gap").to_pyarrow()
+    return dict(zip(table["gap"].to_pylist(), table["n"].to_pylist(), strict=True))
+
+
+def _cut(bought: ir.Table | Cleaned, as_of: date) -> ir.Table | Cleaned:
+    """What was bought before a day: clean lines that end before it stay what they are."""
+    if isinstance(bought, Cleaned):
+        if as_of > bought.audit.last_day:
+            return bought
+        bought = bought.table
+    return bought.filter(bought["ordered_at"] < ibis.timestamp(f"{as_of.isoformat()}T00:00:00"))
+
+
+def _days(bought: ir.Table | Cleaned) -> ir.Table:
+    """`customer_id`, `day` of purchases; the lines are only looked at for orders that run over several days."""
+    if not isinstance(bought, Cleaned):
+        return bought.select("customer_id", day=bought["ordered_at"].date())
+    orders, lines = bought.orders, bought.table
+    first, last = orders["first_at"].date(), orders["last_at"].date()
+    days = orders.select("customer_id", day=first)
+    long = orders.filter(first != last).select("customer_id", "order_id")
+    if not long.limit(1).count().to_pyarrow().as_py():
+        return days
+    more = lines.semi_join(long, ["customer_id", "order_id"])
+    return days.union(more.select("customer_id", day=more["ordered_at"].date()))
+
+
+def _orders(lines: ir.Table) -> ir.Table:
+    country = {"country": lines["country"].min()} if "country" in lines.columns else {}
+    return lines.group_by("customer_id", "order_id").agg(
+        first_at=lines["ordered_at"].min(), last_at=lines["ordered_at"].max(), amount=lines["amount"].sum(), **country
+    )
+
+
+def _products(lines: ir.Table) -> ir.Table | None:
+    if "product_id" not in lines.columns:
+        return None
+    return lines.group_by("customer_id").agg(products=lines["product_id"].nunique())
+
+
+def _main_country(orders: ir.Table) -> ir.Table:
+    """`customer_id`, `country`: whence most of the money of their orders came; equal money: first by name."""
+    spent = orders.group_by("customer_id", "country").agg(_spent=orders["amount"].sum())
     place = ibis.row_number().over(group_by="customer_id", order_by=[ibis.desc("_spent"), "country"])
     spent = spent.mutate(_place=place)
     return spent.filter(spent["_place"] == 0).select("customer_id", "country")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,7 +20,7 @@ from regulars.profiling import Gaps
 from regulars.schema import LABELS, MEASURES
 from regulars.scoring import Cuts, RulePack, parse_pack, score
 
-__all__ = ["SegmentModel", "load_model"]
+__all__ = ["SegmentModel", "load_model", "nearest_centre", "points_of"]
 
 _FORMAT, _VERSION = "regulars-model", 1
 _TOO_MUCH = 10**14  # money has 14 digits before the point
@@ -87,7 +87,7 @@ class SegmentModel:
     def label(self, customers: ir.Table) -> ir.Table:
         """Add the columns of `schema.LABELS` only; no query."""
         columns = customers.columns
-        points = customers.mutate(**self._point(customers))
+        points = customers.mutate(**points_of(customers, self.scale))
         far = {f"_d{i}": _squared_distance(points, centre) for i, centre in enumerate(self.centres)}
         points = points.mutate(**far)
         points = points.mutate(_nearest=ibis.least(*(points[name] for name in far)))
@@ -107,16 +107,6 @@ class SegmentModel:
         }
         kept = [name for name in columns if name not in LABELS]
         return points.select(*kept, **labels)
-
-    def _point(self, customers: ir.Table) -> dict[str, ir.Value]:
-        scale = self.scale
-        return {
-            f"_x{i}": (
-                _function(scale.functions[i], customers[name].cast("float64"), scale.lambdas[i]) - scale.offsets[i]
-            )
-            / scale.divisors[i]
-            for i, name in enumerate(MEASURES)
-        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: the form of `model.json`."""
@@ -235,6 +225,22 @@ def load_model(path: str | Path) -> SegmentModel:
     return SegmentModel.from_dict(data, source=str(path))
 
 
+def points_of(customers: ir.Table, scale: Scale) -> dict[str, ir.Value]:
+    """The measures of customers as coordinates `_x0`, `_x1`, `_x2` in the units of a scale; null outside its domain."""
+    return {
+        f"_x{i}": (_function(scale.functions[i], customers[name].cast("float64"), scale.lambdas[i]) - scale.offsets[i])
+        / scale.divisors[i]
+        for i, name in enumerate(MEASURES)
+    }
+
+
+def nearest_centre(points: ir.Table, centres: Sequence[Sequence[float]]) -> ir.IntegerValue:
+    """Number of the nearest centre of points `_x0`, `_x1`, `_x2`; of equally near ones the first."""
+    far = [_squared_distance(points, centre) for centre in centres]
+    least = ibis.least(*far)
+    return ibis.cases(*((distance == least, ibis.literal(i, "int64")) for i, distance in enumerate(far)))
+
+
 def _damaged(source: str, part: str, error: Exception) -> NoReturn:
     said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
     raise ModelError(
@@ -263,7 +269,7 @@ def _power(base: ir.Value, exponent: float) -> ir.Value:
     return (base**exponent - 1) / exponent
 
 
-def _squared_distance(points: ir.Table, centre: tuple[float, float, float]) -> ir.Value:
+def _squared_distance(points: ir.Table, centre: Sequence[float]) -> ir.Value:
     away = [points[f"_x{i}"] - value for i, value in enumerate(centre)]
     return away[0] * away[0] + away[1] * away[1] + away[2] * away[2]
 

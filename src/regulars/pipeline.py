@@ -12,10 +12,11 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 
+from regulars.binning import bin_customers, learn_scale, polish
 from regulars.cleaning import Audit, Cleaned, Returns, Rule, clean
-from regulars.clustering import MIN_CUSTOMERS, AutoKMeans, Choice, Floats, Trial, fit_scale
+from regulars.clustering import MIN_CUSTOMERS, AutoKMeans, Choice, Floats, Scale, Trial, fit_scale
 from regulars.errors import NotEnoughDataError, OptionError
-from regulars.features import build_features, purchase_gaps
+from regulars.features import build_features, find_gaps, purchase_gaps
 from regulars.model import SegmentModel
 from regulars.profiling import (
     Gaps,
@@ -41,6 +42,8 @@ __all__ = ["READING_OPTIONS", "Assignment", "Options", "Sample", "Segmentation",
 Progress = Callable[[str, int, int], None]
 
 SAMPLE = 5_000  # customers that scatter plots and histograms are drawn from
+CELLS_FROM = 200_000  # customers; beyond, clusters are learned from weighted cells
+CELL_STARTS = 10  # starts of K-Means per k on cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,15 +284,13 @@ def segment(
     cleaned = clean(orders, returns=asked.returns, all_products=asked.all_products, as_of=asked.as_of, rules=rules)
     as_of = asked.as_of or cleaned.audit.last_day + timedelta(days=1)
     tell("Counting per customer", 0, 0)
-    people = build_features(cleaned.table, as_of=as_of, returned=cleaned.returned).cache()
-    gaps = measure_gaps(purchase_gaps(cleaned.table))
+    between = find_gaps(cleaned).cache()
+    people = with_value_percentile(build_features(cleaned, as_of=as_of, gaps=between)).cache()
+    gaps = measure_gaps(purchase_gaps(between))
+    between.release()
     cuts = learn_cuts(people, levels=pack.levels, recency_days=pack.recency_days)
-    points = _points(people)
-    scale = fit_scale(points, asked.scale)
-    scaled = scale.transform(points)
     tell("Clustering", 0, 0)
-    estimator = AutoKMeans(n_clusters=asked.k or "auto", random_state=asked.seed)
-    estimator.fit(scaled, progress=lambda done, total: tell("Clustering", done, total))
+    scale, estimator = _clustered(people, asked, progress=lambda done, total: tell("Clustering", done, total))
     tell("Describing the segments", 0, 0)
     model = SegmentModel(
         as_of=as_of,
@@ -339,7 +340,7 @@ def assign(
     orders = source if isinstance(source, Orders) else read(source, columns=columns, **reading)
     cleaned = clean(orders, returns=model.returns, all_products=model.all_products, as_of=as_of)  # type: ignore[arg-type]
     day = as_of or cleaned.audit.last_day + timedelta(days=1)
-    people = build_features(cleaned.table, as_of=day, returned=cleaned.returned)
+    people = build_features(cleaned, as_of=day)
     labelled = _ordered(model.assign(people)).cache()
     table = labelled.group_by("segment_id", "segment").agg(n=labelled.count(), revenue=labelled["monetary"].sum())
     rows = table.order_by("segment_id").to_pyarrow().to_pylist()
@@ -375,22 +376,47 @@ def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options,
     return asked, reading
 
 
-def _points(people: ir.Table) -> Floats:
-    """Measures of all customers, shape (n, 3), without ids; one query."""
-    table = people.select(**{name: people[name].cast("float64") for name in MEASURES}).to_pyarrow()
-    points = np.column_stack([table[name].to_numpy() for name in MEASURES])
-    if len(points) < MIN_CUSTOMERS:
+def _clustered(people: ir.Table, options: Options, *, progress: Callable[[int, int], None]) -> tuple[Scale, AutoKMeans]:
+    """Learn the scale and the clusters: from all customers, or from weighted cells where these are too many."""
+    count = int(people.count().to_pyarrow().as_py())
+    if count < MIN_CUSTOMERS:
         raise NotEnoughDataError(
-            f"Only {len(points)} customer{'s are' if len(points) != 1 else ' is'} left after cleaning; "
+            f"Only {count} customer{'s are' if count != 1 else ' is'} left after cleaning; "
             f"segments need at least {MIN_CUSTOMERS}.",
             hint="Look at what cleaning set aside with 'regulars check SOURCE', or bring a longer export.",
         )
-    if (points == points[0]).all():
+    estimator = AutoKMeans(n_clusters=options.k or "auto", random_state=options.seed)
+    if count <= CELLS_FROM:
+        points = _points(people)
+        _refuse_equal(len(np.unique(points, axis=0)), count)
+        scale = fit_scale(points, options.scale)
+        return scale, estimator.fit(scale.transform(points), progress=progress)
+    scale = learn_scale(people, options.scale)
+    cells = bin_customers(people, scale)
+    _refuse_equal(len(cells.weights), count)
+    estimator.set_params(n_init=CELL_STARTS)
+    estimator.fit(cells.means, sample_weight=cells.weights, within=cells.within, progress=progress)
+    estimator.cluster_centers_ = polish(people, scale, estimator.cluster_centers_)
+    return scale, estimator
+
+
+def _points(people: ir.Table) -> Floats:
+    """Measures of all customers, shape (n, 3), without ids; one query."""
+    table = people.select(**{name: people[name].cast("float64") for name in MEASURES}).to_pyarrow()
+    return np.column_stack([table[name].to_numpy() for name in MEASURES])
+
+
+def _refuse_equal(different: int, count: int) -> None:
+    if different == 1:
         raise NotEnoughDataError(
-            f"All {len(points):,} customers have the same recency, orders and spend: there is nothing to tell apart.",
+            f"All {count:,} customers have the same recency, orders and spend: there is nothing to tell apart.",
             hint="Check that the customer, date and amount columns are the right ones with 'regulars check SOURCE'.",
         )
-    return points
+
+
+def _kept(table: ir.Table, customers: int) -> ir.Table:
+    """Keep a table of customers inside the engine, unless these are so many that working it out again takes less."""
+    return table.cache() if customers <= CELLS_FROM else table
 
 
 def _ordered(labelled: ir.Table) -> ir.Table:
@@ -410,8 +436,9 @@ def _described(
     actions: Any,
 ) -> Segmentation:
     """Number the segments by value, name them, and gather every fact."""
-    scored = with_value_percentile(score(people, model.cuts, pack=model.pack))
-    numbered = model.label(scored).select(*CUSTOMERS, *SCORES, "value_percentile", "segment_id").cache()
+    count = int(people.count().to_pyarrow().as_py())
+    scored = score(people, model.cuts, pack=model.pack)
+    numbered = _kept(model.label(scored).select(*CUSTOMERS, *SCORES, "value_percentile", "segment_id"), count)
     profiles = profile_segments(numbered, model.gaps)
     best_first = sorted(profiles, key=lambda p: (-p.value_percentile, p.id))
     order = [profile.id for profile in best_first]
@@ -421,7 +448,7 @@ def _described(
         centres=tuple(model.centres[old] for old in order),
         segments=tuple(segment.name for segment in segments),
     )
-    labelled = _ordered(model.label(numbered.drop("segment_id"))).cache()
+    labelled = _kept(_ordered(model.label(numbered.drop("segment_id"))), count)
     knives = {new: tuple(estimator.silhouettes_[old].round(4).tolist()) for new, old in enumerate(order)}
     total = labelled.agg(n=labelled.count(), orders=labelled["frequency"].sum(), revenue=labelled["monetary"].sum())
     totals = total.to_pyarrow().to_pylist()[0]
@@ -447,7 +474,7 @@ def _described(
         silhouettes=knives,
         high_value=high_value_customers(labelled),
         at_risk=at_risk_customers(labelled, model.gaps),
-        spending=describe_spending(cleaned.table),
+        spending=describe_spending(cleaned.orders),
         sample=_sample(labelled),
         model=model,
         customers=labelled,

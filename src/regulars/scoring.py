@@ -223,22 +223,34 @@ def learn_cuts(customers: ir.Table, *, levels: int = 5, recency_days: tuple[int,
     >>> cuts.recency_days, cuts.frequency, cuts.monetary
     ((2,), (9,), (Decimal('30.0000'),))
     """
-    ranked = customers.select(*MEASURES).mutate(
-        n=customers.count(),
-        _recency_days=ibis.rank().over(order_by=ibis.desc("recency_days")),
-        _frequency=ibis.rank().over(order_by="frequency"),
-        _monetary=ibis.rank().over(order_by="monetary"),
-    )
-    aggregates = {}
-    for measure, number in product(MEASURES, range(2, levels + 1)):
-        reached = ranked[f"_{measure}"] * levels >= ranked["n"] * (number - 1)
-        best = ranked[measure].max(where=reached) if measure == "recency_days" else ranked[measure].min(where=reached)
-        aggregates[f"{measure}_{number}"] = best.cast(MONEY if measure == "monetary" else "int64")
-    found = ranked.agg(**aggregates).to_pyarrow().to_pylist()[0]
+    counted = [
+        _counted(customers, measure, levels=levels, best="max" if measure == "recency_days" else "min")
+        for measure in MEASURES
+    ]
+    found = counted[0].cross_join(*counted[1:]).to_pyarrow().to_pylist()[0]
     learned = {name: tuple(found[f"{name}_{number}"] for number in range(2, levels + 1)) for name in MEASURES}
     if recency_days is not None:
         learned["recency_days"] = recency_days
     return Cuts(levels=levels, **learned)
+
+
+def _counted(customers: ir.Table, measure: str, *, levels: int, best: str) -> ir.Table:
+    """Cut points of one measure in one row: from how many customers have each value, not from a rank of every customer."""
+    values = customers.group_by(measure).agg(_n=customers.count())
+    order = ibis.desc(measure) if best == "max" else ibis.asc(measure)
+    values = values.mutate(
+        _worse=values["_n"].sum().over(order_by=order, rows=(None, 0)) - values["_n"],
+        _all=values["_n"].sum().over(),
+    )
+    reached = {n: values["_worse"] * levels >= values["_all"] * (n - 1) for n in range(2, levels + 1)}
+    kind = MONEY if measure == "monetary" else "int64"
+    value = values[measure]
+    return values.agg(
+        **{
+            f"{measure}_{n}": (value.max(where=enough) if best == "max" else value.min(where=enough)).cast(kind)
+            for n, enough in reached.items()
+        }
+    )
 
 
 def score(customers: ir.Table, cuts: Cuts, *, pack: RulePack) -> ir.Table:

@@ -318,8 +318,10 @@ def _for_spreadsheets(table: ir.Table) -> ir.Table:
         elif kind.is_floating():
             changed[name] = table[name].round(_DECIMALS.get(name, 4))
         elif kind.is_string():
-            formula = table[name].re_search(r"^([=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!])")
-            changed[name] = formula.ifelse("'" + table[name], table[name])
+            text = table[name]
+            formula = text.re_search(r"^([=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!])")
+            begins = text.left(1).isin(["=", "@", "\t", "\r", "+", "-"])  # told in a tenth of the time
+            changed[name] = (begins & formula).ifelse("'" + text, text)
     return table.mutate(**changed)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,9 +12,8 @@ import ibis.expr.types as ir
 
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED, Rule
 from regulars.errors import NotEnoughDataError
-from regulars.reading import Orders
 
-__all__ = ["Audit", "AuditLine", "count_lines"]
+__all__ = ["Audit", "AuditLine", "Counts", "count_reasons", "count_survivors", "write_audit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,30 +75,133 @@ class Audit:
         return facts
 
 
-def count_lines(orders: Orders, done: ir.Table, *, rules: Sequence[Rule], returns: str) -> Audit:
-    """Count rows, orders, customers and money per reason; three queries."""
-    source = orders.table
-    amount = source["amount"].fill_null(0)
-    raw = (
-        source.agg(
-            rows=source.count(),
-            amount=amount.sum(),
-            first=source["ordered_at"].min(),
-            last=source["ordered_at"].max(),
-        )
-        .to_pyarrow()
-        .to_pylist()[0]
-    )
-    if raw["first"] is None:
-        raise NotEnoughDataError(
-            f"{orders.source} has no order line with a date.",
-            hint="Check the columns with 'regulars check SOURCE'.",
-        )
-    per_reason = _per_reason(done)
-    survivors = {name: _survivors(done, name) for name in ("order_id", "customer_id")}
+_Facts = dict[str, Any]
+_NOTHING: _Facts = dict.fromkeys(("rows", "copies", "undone_lines", "unmatched_lines"), 0) | dict.fromkeys(
+    ("amount", "copies_amount", "undone", "unmatched"), Decimal(0)
+)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What the audit is made of.
+
+    Parameters
+    ----------
+    rows, amount, first, last
+        Of the source as it came.
+    reasons
+        Reason number → rows and money after returns, copies of lines apart.
+    survivors
+        `order_id` and `customer_id` → (the last rule that they outlive → how many).
+    """
+
+    rows: int
+    amount: Decimal
+    first: datetime
+    last: datetime
+    reasons: dict[int, _Facts]
+    survivors: dict[str, dict[int, int]]
+
+
+def count_reasons(
+    grouped: ir.Table, *, copies: ir.Table | None, changed: ir.Table | None, source: str
+) -> tuple[dict[int, _Facts], _Facts]:
+    """Count rows and money per reason, and over all; three small queries.
+
+    Raises
+    ------
+    NotEnoughDataError
+        No line has a date.
+    """
+    per_reason = grouped.group_by("_reason").agg(
+        rows=grouped["lines"].sum(),
+        amount=grouped["amount"].sum(),
+        first=grouped["first_at"].min(),
+        last=grouped["last_at"].max(),
+    )
+    rows = per_reason.to_pyarrow().to_pylist()
+    days = [(row["first"], row["last"]) for row in rows if row["first"] is not None]
+    if not days:
+        raise NotEnoughDataError(
+            f"{source} has no order line with a date.", hint="Check the columns with 'regulars check SOURCE'."
+        )
+    whole = {
+        "rows": sum(row["rows"] for row in rows),
+        "amount": sum((row["amount"] for row in rows), Decimal(0)),
+        "first": min(first for first, _ in days),
+        "last": max(last for _, last in days),
+    }
+    reasons = {row["_reason"]: _NOTHING | {"rows": row["rows"], "amount": row["amount"]} for row in rows}
+    _take_copies(reasons, copies)
+    _take_returns(reasons, changed)
+    return reasons, whole
+
+
+def _take_copies(reasons: dict[int, _Facts], copies: ir.Table | None) -> None:
+    """Move copies out of rows and money."""
+    if copies is None:
+        return
+    more = copies["copies"] - 1
+    table = copies.group_by("_reason").agg(n=more.sum(), money=(more * copies["amount"].fill_null(0)).sum())
+    for row in table.to_pyarrow().to_pylist():
+        facts = reasons[row["_reason"]]
+        facts["copies"], facts["copies_amount"] = row["n"], row["money"]
+        facts["rows"] -= row["n"]
+        facts["amount"] -= row["money"]
+
+
+def _take_returns(reasons: dict[int, _Facts], changed: ir.Table | None) -> None:
+    """Move returns and what they took back out of what was kept."""
+    if changed is None:
+        return
+    table = changed.group_by("_reason").agg(
+        rows=changed.count(),
+        before=changed["amount"].sum(),
+        amount=changed["_left_amount"].sum(),
+        undone=changed["_undone"].sum(),
+        undone_lines=(changed["_undone"] > 0).sum(),
+        unmatched=changed["_unmatched"].sum(),
+        unmatched_lines=(changed["_unmatched"] > 0).sum(),
+    )
+    kept = reasons[KEPT]
+    for facts in table.to_pyarrow().to_pylist():
+        reason, before = facts.pop("_reason"), facts.pop("before")
+        if reason == KEPT:
+            kept["amount"] -= before - facts["amount"]
+            kept["undone"], kept["undone_lines"] = facts["undone"], facts["undone_lines"]
+        else:
+            kept["rows"] -= facts["rows"]
+            kept["amount"] -= before
+            reasons[reason] = _NOTHING | facts
+
+
+def count_survivors(others: ir.Table, orders: ir.Table) -> dict[str, dict[int, int]]:
+    """Count orders and customers by the last rule that they outlive; two queries.
+
+    Parameters
+    ----------
+    others
+        Orders by reason other than `KEPT`.
+    orders
+        From `correct_orders`.
+    """
+    both = others.select("customer_id", "order_id", _last="_reason").union(
+        orders.select("customer_id", "order_id", "_last")
+    )
+    return {name: _survivors(both, name) for name in ("order_id", "customer_id")}
+
+
+def _survivors(both: ir.Table, name: str) -> dict[int, int]:
+    known = both.filter(both[name].notnull())
+    last = known.group_by(name).agg(_last=known["_last"].max())
+    table = last.group_by("_last").agg(n=last.count())
+    return {facts["_last"]: facts["n"] for facts in table.to_pyarrow().to_pylist()}
+
+
+def write_audit(counts: Counts, *, rules: Sequence[Rule], returns: str, with_copies: bool) -> Audit:
+    """Put what was counted into the lines of an audit; no query."""
     steps = [(rule.name, rule.title, number) for number, rule in enumerate(rules)]
-    if orders.has_order_id and orders.has_product:
+    if with_copies:
         place = 1 if rules[0].name == "after as-of" else 0
         steps.insert(place, ("duplicate", "exact duplicates", -1))
     if returns == "net":
@@ -109,56 +211,27 @@ def count_lines(orders: Orders, done: ir.Table, *, rules: Sequence[Rule], return
     lines = [
         replace(
             everything,
-            rows_left=raw["rows"],
-            amount_left=raw["amount"] or Decimal(0),
-            orders_left=sum(survivors["order_id"].values()),
-            customers_left=sum(survivors["customer_id"].values()),
+            rows_left=counts.rows,
+            amount_left=counts.amount,
+            orders_left=sum(counts.survivors["order_id"].values()),
+            customers_left=sum(counts.survivors["customer_id"].values()),
         )
     ]
     for step in steps:
-        rows, money = _taken(step, per_reason, copies_first=rules[0].name == "after as-of")
-        lines.append(_after(lines[-1], step, rows=rows, amount=money, survivors=survivors))
-    kept = per_reason.get(KEPT, _NOTHING)
+        rows, money = _taken(step, counts.reasons, copies_first=rules[0].name == "after as-of")
+        lines.append(_after(lines[-1], step, rows=rows, amount=money, survivors=counts.survivors))
+    kept = counts.reasons.get(KEPT, _NOTHING)
     lines[-1] = replace(lines[-1], rows_left=kept["rows"], amount_left=kept["amount"])
-    unmatched = per_reason.get(RETURN, _NOTHING)
+    unmatched = counts.reasons.get(RETURN, _NOTHING) if returns == "net" else _NOTHING
     return Audit(
         lines=tuple(lines),
-        first_day=raw["first"].date(),
-        last_day=raw["last"].date(),
+        first_day=counts.first.date(),
+        last_day=counts.last.date(),
         returns=returns,
         partly_returned=kept["undone_lines"],
         unmatched_returns=unmatched["unmatched_lines"],
         unmatched_amount=unmatched["unmatched"],
     )
-
-
-_Facts = dict[str, Any]
-_NOTHING: _Facts = dict.fromkeys(("rows", "copies", "undone_lines", "unmatched_lines"), 0) | dict.fromkeys(
-    ("amount", "copies_amount", "undone", "unmatched"), Decimal(0)
-)
-
-
-def _per_reason(done: ir.Table) -> dict[int, _Facts]:
-    amount = done["amount"].fill_null(0)
-    table = done.group_by("_reason").agg(
-        rows=done.count(),
-        amount=amount.sum(),
-        copies=(done["_copies"] - 1).sum(),
-        copies_amount=((done["_copies"] - 1) * (amount + done["_undone"])).sum(),
-        undone=done["_undone"].sum(),
-        undone_lines=(done["_undone"] > 0).sum(),
-        unmatched=done["_unmatched"].sum(),
-        unmatched_lines=(done["_unmatched"] > 0).sum(),
-    )
-    return {facts.pop("_reason"): facts for facts in table.to_pyarrow().to_pylist()}
-
-
-def _survivors(done: ir.Table, name: str) -> dict[int, int]:
-    """Count orders or customers by the last rule that they outlive: the highest reason number among their lines."""
-    known = done.filter(done[name].notnull())
-    last = known.group_by(name).agg(_last=known["_reason"].max())
-    table = last.group_by("_last").agg(n=last.count())
-    return {facts["_last"]: facts["n"] for facts in table.to_pyarrow().to_pylist()}
 
 
 _Step = tuple[str, str, int]

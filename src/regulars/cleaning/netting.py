@@ -10,42 +10,68 @@ import ibis.expr.types as ir
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED
 from regulars.schema import MONEY
 
-__all__ = ["net_returns"]
+__all__ = ["line_key", "net_returns", "returned_pairs"]
 
 
-def net_returns(tagged: ir.Table, *, by_pieces: bool, has_product: bool) -> ir.Table:
-    """Let returns take back purchases, in two passes; only (customer, product) pairs with a return are looked at."""
-    measure = "quantity" if by_pieces else "amount"
-    tagged = tagged.mutate(_q=tagged[measure])
-    keys = {"_customer": tagged["customer_id"]}
+def line_key(lines: ir.Table, *, has_product: bool) -> dict[str, ir.Value]:
+    """Columns within which returns look for purchases: the customer, and the product where there is one."""
+    keys: dict[str, ir.Value] = {"_customer": lines["customer_id"]}
     if has_product:
-        keys["_product"] = tagged["product_id"].fill_null("")
-    live = tagged.filter(tagged["_reason"] == KEPT).mutate(**keys)
-    pairs = live.filter(live["_q"] < 0).select(*keys).distinct()
-    touched = live.semi_join(pairs, list(keys))
-    price = touched["unit_price"] if by_pieces else touched["amount"].abs()
-    touched = touched.mutate(_price=price, _whole=touched["_q"])
-    touched = _undo(touched, by=[*keys, "_price"])
-    touched = _undo(touched, by=list(keys))
+        keys["_product"] = lines["product_id"].fill_null("")
+    return keys
 
-    bought, left = touched["_whole"] > 0, touched["_q"]
-    value = (touched["amount"] * left / touched["_whole"]).cast(MONEY)  # at the price paid: there may be a discount
+
+def returned_pairs(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table:
+    """(customer, product) pairs that have a return; `measure` is ``"quantity"`` or ``"amount"``."""
+    back = lines.filter((lines["_reason"] == KEPT) & (lines[measure] < 0))
+    return back.select(**line_key(back, has_product=has_product)).distinct()
+
+
+def net_returns(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table:
+    """Let returns take back purchases, in two passes: first at the same unit price, then at any.
+
+    Parameters
+    ----------
+    lines
+        All lines of the pairs that have a return, each with its number `_id`.
+    measure
+        ``"quantity"``: pieces are taken back; ``"amount"``: money.
+    has_product
+        Whether a return only takes back its own product.
+
+    Returns
+    -------
+    ibis.Table
+        One row per line that changed: `_id`, `_reason`, what is left of it (`_left_quantity`, `_left_amount`), what went
+        back (`_undone`, `_undone_quantity`), and what of a return found no purchase (`_unmatched`, money).
+    """
+    keys = line_key(lines, has_product=has_product)
+    price = lines["unit_price"] if measure == "quantity" else lines["amount"].abs()
+    narrow = lines.select(
+        "_id", "ordered_at", "order_id", "unit_price", "quantity", "amount", **keys, _q=lines[measure], _price=price
+    )
+    first = _undo(narrow.mutate(_whole=narrow["_q"]), by=[*keys, "_price"]).cache()
+    open_pairs = first.filter((first["_whole"] < 0) & (first["_q"] < 0)).select(*keys).distinct()
+    again = _undo(first.semi_join(open_pairs, list(keys)), by=list(keys))
+    done = first.anti_join(open_pairs, list(keys)).union(again.select(first.columns))
+
+    bought, left = done["_whole"] > 0, done["_q"]
+    value = (done["amount"] * left / done["_whole"]).cast(MONEY)  # at the price paid: there may be a discount
     reason = ibis.cases(
         (~bought, ibis.literal(RETURN, "int16")),
         (left == 0, ibis.literal(RETURNED, "int16")),
         else_=ibis.literal(KEPT, "int16"),
     )
-    quantity = left if by_pieces else (touched["quantity"] * left / touched["_whole"])
-    touched = touched.mutate(
+    quantity = left if measure == "quantity" else (done["quantity"] * left / done["_whole"])
+    return done.filter(~bought | (left != done["_whole"])).select(
+        "_id",
         _reason=reason,
-        _undone=bought.ifelse(touched["amount"] - value, 0).cast(MONEY),
-        _undone_quantity=bought.ifelse(touched["quantity"] - quantity, 0).cast(MONEY),
+        _left_quantity=bought.ifelse(quantity, done["quantity"]).cast(MONEY),
+        _left_amount=bought.ifelse(value, done["amount"]).cast(MONEY),
+        _undone=bought.ifelse(done["amount"] - value, 0).cast(MONEY),
+        _undone_quantity=bought.ifelse(done["quantity"] - quantity, 0).cast(MONEY),
         _unmatched=bought.ifelse(0, -value).cast(MONEY),
-        quantity=bought.ifelse(quantity, touched["quantity"]).cast(MONEY),
-        amount=bought.ifelse(value, touched["amount"]).cast(MONEY),
     )
-    rest = tagged.filter(tagged["_reason"] != KEPT).union(live.anti_join(pairs, list(keys)).select(tagged.columns))
-    return rest.union(touched.select(tagged.columns)).drop("_q")
 
 
 def _undo(lines: ir.Table, *, by: Sequence[str]) -> ir.Table:

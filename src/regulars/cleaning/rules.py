@@ -54,7 +54,7 @@ def rules_for(
     as_of: date | None = None,
     rules: Iterable[Rule] = (),
 ) -> tuple[Rule, ...]:
-    """Return the rules that fit these orders, in the order in which they are applied.
+    """Return the rules that fit these orders, in the order in which they are applied; at most two queries.
 
     `duplicate` and the netting of returns are not among them: they look at more than one line.
     """
@@ -66,20 +66,14 @@ def rules_for(
         chosen.append(_rule("other currency", "not in the chosen currency", lambda t: t["other_currency"]))
     chosen.append(_rule("no customer", "no customer", lambda t: t["customer_id"].isnull()))
     chosen.append(_rule("no date", "no date", lambda t: t["ordered_at"].isnull()))
-    chosen.append(_rule("no amount", "no quantity, price or amount", lambda t: t["amount"].isnull()))
+    chosen.append(_rule("no amount", "no quantity, price or amount", _no_amount(orders)))
     if returns == "drop":
         chosen.append(_rule("return", "cancelled orders and returns", lambda t: _is_return(t, layout.cancelled_prefix)))
     else:
         chosen.append(_rule("zero quantity", "quantity of zero", lambda t: t["quantity"] == 0))
     chosen.append(_rule("no price", "price of zero or less", _has_no_price))
     if orders.has_product and not all_products and (layout.non_products or layout.non_product_prefixes):
-        chosen.append(
-            _rule(
-                "not a product",
-                "postage, fees, adjustments: not a product",
-                lambda t: _is_service(t, layout.non_products, layout.non_product_prefixes),
-            )
-        )
+        chosen.append(_rule("not a product", "postage, fees, adjustments: not a product", _no_product(orders)))
     if as_of is not None:
         chosen.insert(0, _rule("after as-of", f"on or after {as_of}", lambda t: t["ordered_at"] >= _midnight(as_of)))
     names = [*(_TAKEN | {rule.name for rule in chosen})]
@@ -110,6 +104,21 @@ def _is_return(table: ir.Table, cancelled_prefix: str) -> ir.BooleanValue:
     if not cancelled_prefix:
         return backwards
     return backwards | table["order_id"].upper().startswith(cancelled_prefix.upper())
+
+
+def _no_amount(orders: Orders) -> Callable[[ir.Table], ir.BooleanValue]:
+    if orders.has_quantity:
+        return lambda t: t["amount"].isnull() | t["quantity"].isnull()
+    return lambda t: t["amount"].isnull()
+
+
+def _no_product(orders: Orders) -> Callable[[ir.Table], ir.BooleanValue]:
+    """Find the codes of this source that are no products, so that lines are compared with a few texts; two queries."""
+    layout = orders.layout
+    codes = orders.table.select("product_id").distinct().cache()  # an engine would ask every line, else
+    services = codes.filter(_is_service(codes, layout.non_products, layout.non_product_prefixes))
+    found = sorted(services.to_pyarrow()["product_id"].to_pylist())
+    return lambda t: t["product_id"].isin(found) if found else ibis.literal(False)
 
 
 def _is_service(table: ir.Table, codes: Sequence[str], prefixes: Sequence[str]) -> ir.BooleanValue:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from regulars import __version__
+from regulars.cli.failures import Stopped, in_plain_words, stoppable
 from regulars.errors import OptionError, RegularsError, listed
 
 if TYPE_CHECKING:
+    from regulars.planning import Plan
     from regulars.schema import Columns
 
 app = typer.Typer(
@@ -54,7 +56,7 @@ class ScaleName(StrEnum):
     yeo_johnson = "yeo-johnson"
 
 
-_READING, _CLEANING, _SEGMENTS, _OUTPUT = "Reading", "Cleaning", "Segments", "Output"
+_READING, _CLEANING, _SEGMENTS, _MACHINE, _OUTPUT = "Reading", "Cleaning", "Segments", "Machine", "Output"
 
 Source = Annotated[
     str, typer.Argument(help="CSV, Parquet or Excel file, a folder or a glob of files.", show_default=False)
@@ -95,6 +97,26 @@ AsOf = Annotated[
         rich_help_panel=_CLEANING,
     ),
 ]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        help="Memory for the engine, such as 2GB; what does not fit goes to disk.",
+        show_default=False,
+        rich_help_panel=_MACHINE,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(help="Threads of the engine; default: one per core.", show_default=False, rich_help_panel=_MACHINE),
+]
+TempDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for what does not fit into memory; default: the system's.",
+        show_default=False,
+        rich_help_panel=_MACHINE,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.", rich_help_panel=_OUTPUT)]
 RunFolder = Annotated[
     Path,
@@ -130,10 +152,11 @@ def demo(
     from regulars import datasets, writing
     from regulars.cli import screens
 
-    with screens.stages(quiet=as_json) as tell, writing.open_folder(output) as place:
+    with screens.stages(quiet=as_json) as tell, writing.open_folder(output) as place, in_plain_words():
         tell("Making a sample shop", 0, 0)
         shop = datasets.make_orders(customers, seed=seed)
         orders = writing.write_orders(shop.orders, place / "orders.csv")
+        tell.follow(_planned(str(orders), {}, output=output))
         result, _ = _run(str(orders), place, tell, {})
     _report(result, output, as_json=as_json)
 
@@ -150,6 +173,9 @@ def check(
     returns: OnReturns = ReturnsPolicy.net,
     all_products: AllProducts = False,
     as_of: AsOf = None,
+    memory_limit: MemoryLimit = None,
+    threads: Threads = None,
+    temp_dir: TempDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at a file: which column is what, and what cleaning would set aside. Writes nothing."""
@@ -158,9 +184,11 @@ def check(
     from regulars.reading import read
 
     reading = _reading(layout, sheet, dayfirst, currency, unreadable)
-    with screens.stages(quiet=as_json) as tell:
+    machine = _machine(memory_limit, threads, temp_dir)
+    made = _planned(source, machine, stages=("Reading", "Cleaning"))
+    with screens.stages(made, quiet=as_json) as tell, _engine(machine):
         tell("Reading", 0, 0)
-        orders = read(source, columns=_columns(map_), **reading)
+        orders = read(source, columns=_columns(map_), **reading, **machine)
         tell("Cleaning", 0, 0)
         audit = clean(orders, returns=returns.value, all_products=all_products, as_of=_day(as_of)).audit
     if as_json:
@@ -199,6 +227,9 @@ def segment(
     returns: OnReturns = ReturnsPolicy.net,
     all_products: AllProducts = False,
     as_of: AsOf = None,
+    memory_limit: MemoryLimit = None,
+    threads: Threads = None,
+    temp_dir: TempDir = None,
     customers_csv: Annotated[
         bool | None,
         typer.Option(
@@ -226,11 +257,15 @@ def segment(
         "all_products": all_products,
         "as_of": _day(as_of),
     }
-    with screens.stages(quiet=as_json) as tell, writing.open_folder(output) as place:
-        result, orders = _run(source, place, tell, options, customers_csv=customers_csv, figures=figures)
+    machine = _machine(memory_limit, threads, temp_dir)
+    made = _planned(source, machine, output=output, figures=figures)
+    if made is not None and not as_json:
+        screens.show_plan(source, made)
+    with screens.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, _engine(machine):
+        result, orders = _run(source, place, tell, options | machine, customers_csv=customers_csv, figures=figures)
     if not as_json:
         screens.show_columns(orders, briefly=True)
-    _report(result, output, as_json=as_json)
+    _report(result, output, as_json=as_json, plan=None if made is None else made.to_dict())
 
 
 @app.command()
@@ -245,18 +280,27 @@ def assign(
     currency: Currency = None,
     unreadable: OnUnreadable = Unreadable.error,
     as_of: AsOf = None,
+    memory_limit: MemoryLimit = None,
+    threads: Threads = None,
+    temp_dir: TempDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Label the customers of a file with the segments of an earlier run."""
     from regulars import pipeline, writing
     from regulars.cli import screens
     from regulars.model import load_model
+    from regulars.reading import read
 
     learned = load_model(model)
     reading = _reading(layout, sheet, dayfirst, currency, unreadable)
-    with screens.stages(quiet=as_json) as tell:
+    machine = _machine(memory_limit, threads, temp_dir)
+    made = _planned(source, machine, output=output, stages=("Reading", "Assigning", "Writing customers"))
+    with screens.stages(made, quiet=as_json) as tell, _engine(machine):
+        tell("Reading", 0, 0)
+        orders = read(source, columns=_columns(map_), **reading, **machine)
         tell("Assigning", 0, 0)
-        result = pipeline.assign(source, learned, columns=_columns(map_), as_of=_day(as_of), **reading)
+        result = pipeline.assign(orders, learned, as_of=_day(as_of))
+        tell("Writing customers", 0, 0)
         writing.write_assignment(result, output)
     if as_json:
         _print_json(result.to_dict() | {"folder": str(output)})
@@ -291,21 +335,30 @@ def sample(
 
 def main() -> None:
     """Run the command line: errors in plain words on stderr and exit code 2, no traceback for a user's mistake."""
-    signal.signal(signal.SIGTERM, _stop)
     try:
-        app()
+        with stoppable():
+            app()
     except RegularsError as error:
         from regulars.cli import screens
 
         screens.show_error(error)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except Stopped as stopped:
         typer.echo("Stopped. Nothing was changed.", err=True)
-        sys.exit(130)
+        sys.exit(128 + stopped.number)
 
 
-def _stop(signum: int, frame: object) -> NoReturn:
-    sys.exit(128 + signum)
+def _planned(source: str, machine: dict[str, Any], *, figures: bool = True, **more: Any) -> Plan | None:
+    """Plan a run; `None` where nothing is known about the source before it is read."""
+    from regulars import planning
+    from regulars.reading import estimate_size
+
+    size = estimate_size(source)
+    if size is None:
+        return None
+    stages = more.pop("stages", [name for name in planning.SEGMENTING if figures or name != "Drawing"])
+    room = {name: machine[name] for name in ("memory_limit", "temp_dir") if name in machine}
+    return planning.plan(size, stages=stages, **room, **more)
 
 
 def _run(source: str, place: Path, tell: Any, options: dict[str, Any], **writing_options: Any) -> tuple[Any, Any]:
@@ -313,7 +366,8 @@ def _run(source: str, place: Path, tell: Any, options: dict[str, Any], **writing
     from regulars import pipeline, writing
     from regulars.reading import read
 
-    reading = {name: options.pop(name) for name in list(options) if name in ("columns", *pipeline.READING_OPTIONS)}
+    known = ("columns", *pipeline.READING_OPTIONS, *_MACHINE_OPTIONS)
+    reading = {name: options.pop(name) for name in list(options) if name in known}
     tell("Reading", 0, 0)
     orders = read(source, **reading)
     result = pipeline.segment(orders, progress=tell, **options)
@@ -321,14 +375,14 @@ def _run(source: str, place: Path, tell: Any, options: dict[str, Any], **writing
     return result, orders
 
 
-def _report(result: Any, output: Path, *, as_json: bool) -> None:
+def _report(result: Any, output: Path, *, as_json: bool, **more: Any) -> None:
     from regulars.cli import screens
 
     if as_json:
         facts = result.to_dict()
         for bulky in ("sample", "silhouettes"):
             del facts[bulky]
-        _print_json(facts | {"folder": str(output)})
+        _print_json(facts | more | {"folder": str(output)})
     else:
         screens.show_result(result, output)
 
@@ -343,6 +397,17 @@ def _reading(
         "currency": currency,
         "unreadable": unreadable.value.replace("-", "_"),
     }
+
+
+_MACHINE_OPTIONS = ("memory_limit", "threads", "temp_dir")
+
+
+def _machine(memory_limit: str | None, threads: int | None, temp_dir: Path | None) -> dict[str, Any]:
+    return dict(zip(_MACHINE_OPTIONS, (memory_limit, threads, temp_dir), strict=True))
+
+
+def _engine(machine: dict[str, Any]) -> AbstractContextManager[None]:
+    return in_plain_words(memory_limit=machine["memory_limit"], temp_dir=machine["temp_dir"])
 
 
 def _columns(pairs: list[str] | None) -> Columns | None:

@@ -3,72 +3,167 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from regulars.planning import LARGE, Forecast, amount, spoken
 
 if TYPE_CHECKING:
     from regulars.cleaning import Audit
     from regulars.errors import RegularsError
     from regulars.pipeline import Assignment, Segmentation
+    from regulars.planning import Plan
     from regulars.profiling import Notable
     from regulars.reading import Orders
 
-__all__ = ["Stages", "show_assignment", "show_audit", "show_columns", "show_error", "show_result", "stages"]
+__all__ = [
+    "Stages",
+    "show_assignment",
+    "show_audit",
+    "show_columns",
+    "show_error",
+    "show_plan",
+    "show_result",
+    "stages",
+]
 
 _PIPE_WIDTH = 120  # columns where the output is not a terminal
 _SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
 
 
 class Stages:
-    """Shows the stage that is running, and remembers how many seconds each took."""
+    """Shows the stage that is running and how far the run is, and remembers how many seconds each stage took."""
 
-    def __init__(self, bar: Progress) -> None:
+    def __init__(self, bar: Progress, *, lines: Console | None) -> None:
         self.seconds: dict[str, float] = {}
-        self._bar = bar
+        self._bar, self._lines = bar, lines
         self._task: TaskID | None = None
         self._stage, self._since = "", time.perf_counter()
+        self._forecast: Forecast | None = None
+        self._lock = Lock()  # the bar looks from a thread of its own
+
+    def follow(self, plan: Plan | None) -> None:
+        """Take the share that is done and the time that is left from a plan that begins now."""
+        if plan is not None:
+            self._forecast = Forecast(plan.seconds, now=time.perf_counter())
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Show that `done` of `total` steps of a stage are done; a total of 0 is not known."""
         if stage != self._stage:
-            self.close()
+            self._finish()
             self._stage, self._since = stage, time.perf_counter()
-            self._task = self._bar.add_task(stage, total=total or None)
-        if self._task is not None:
-            self._bar.update(self._task, completed=done, total=total or None)
+            if self._task is None:
+                self._task = self._bar.add_task(stage, total=None)
+            self._bar.update(self._task, description=stage)
+        if self._forecast is not None:
+            with self._lock:
+                self._forecast.tell(stage, done, total, now=time.perf_counter())
+
+    def look(self) -> tuple[float, float] | None:
+        """Return the share that is done and the seconds that are left; `None` without a plan."""
+        if self._forecast is None:
+            return None
+        now = time.perf_counter()
+        with self._lock:
+            return self._forecast.share(now), self._forecast.left(now)
 
     def close(self) -> None:
         """End the stage that is running."""
-        if self._stage:
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + time.perf_counter() - self._since
+        self._finish()
+        self._stage = ""
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
 
+    def _finish(self) -> None:
+        if not self._stage:
+            return
+        took = time.perf_counter() - self._since
+        self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + took
+        if self._lines is not None:
+            self._lines.print(Text(f"{self._stage}: {took:,.1f} s"))
+
+
+class _ShareColumn(ProgressColumn):
+    """The bar: the share that is done, or that something is going on where nobody knows."""
+
+    def __init__(self, stages: Callable[[], Stages]) -> None:
+        super().__init__()
+        self._stages = stages
+
+    def render(self, task: Task) -> ProgressBar:
+        seen = self._stages().look()
+        if seen is None:
+            return ProgressBar(total=None, width=24, pulse=True, animation_time=task.get_time())
+        return ProgressBar(total=1.0, completed=seen[0], width=24)
+
+
+class _LeftColumn(ProgressColumn):
+    """The share in figures and the time that is left, in words."""
+
+    def __init__(self, stages: Callable[[], Stages]) -> None:
+        super().__init__()
+        self._stages = stages
+
+    def render(self, task: Task) -> Text:
+        seen = self._stages().look()
+        return Text("" if seen is None else f"{min(seen[0], 0.99):4.0%}, {spoken(seen[1])} left")
+
 
 @contextmanager
-def stages(*, quiet: bool = False) -> Iterator[Stages]:
-    """Progress on stderr where that is a terminal; nothing is shown in pipes."""
+def stages(plan: Plan | None = None, *, quiet: bool = False) -> Iterator[Stages]:
+    """Progress on stderr: a live line in a terminal; in a pipe a line per stage, if the run is a large one."""
     console = Console(stderr=True)
+    live, large = console.is_terminal, plan is not None and plan.size.lines >= LARGE
+    shown: Stages
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        TextColumn("{task.description:<26}"),
+        _ShareColumn(lambda: shown),
         TimeElapsedColumn(),
+        _LeftColumn(lambda: shown),
     )
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        shown = Stages(bar)
+    with Progress(*columns, console=console, transient=True, disable=quiet or not live) as bar:
+        shown = Stages(bar, lines=_console(stderr=True) if large and not live and not quiet else None)
+        shown.follow(plan)
         yield shown
         shown.close()
+
+
+def show_plan(source: str, plan: Plan) -> None:
+    """Say on stderr what a large run will need; nothing about a small one."""
+    if plan.size.lines < LARGE:
+        return
+    needs = [f"up to {amount(plan.memory)} of memory"]
+    if plan.spill:
+        needs.append(f"{amount(plan.spill)} of disk in {plan.temp_dir}")
+    needs.append(f"{amount(plan.results)} for the results")
+    about = "" if plan.size.exact else "about "
+    _console(stderr=True).print(
+        Text(
+            f"{Path(source).name or source}: {about}{_lines(plan.size.lines)}, {amount(plan.size.bytes)}. "
+            f"{spoken(plan.total_seconds).capitalize()}, {', '.join(needs)}."
+        )
+    )
 
 
 def show_error(error: RegularsError) -> None:
@@ -251,6 +346,12 @@ def _table(*titles: str) -> Table:
 
 def _days(number: int) -> str:
     return f"{number:,} day{'s' if number != 1 else ''}"
+
+
+def _lines(number: int) -> str:
+    """Lines in words that are true to two digits: 1.2 million lines, 100 million lines."""
+    millions = number / 1e6
+    return f"{millions:.1f} million lines".replace(".0 ", " ") if millions < 9.95 else f"{millions:,.0f} million lines"
 
 
 def _money(value: Decimal | float | None, currency: str | None, *, cents: bool = False) -> str:

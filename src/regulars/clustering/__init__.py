@@ -1,11 +1,12 @@
 """Customers as points: transform, K-Means run to the bottom, and an honest choice of k. Arrays only.
 
 Rows are sorted by their values before anything is fitted, so neither the order of the rows nor the ids of the customers
-change the result.
+change the result. A point may stand for several customers: then it has a weight, and everything counts customers.
 """
 
 from regulars.clustering.choosing import MIN_STABILITY, Choice, Trial, choose_k, elbow
-from regulars.clustering.kmeans import EXACT_SILHOUETTE, MIN_CUSTOMERS, AutoKMeans, silhouettes
+from regulars.clustering.kmeans import MIN_CUSTOMERS, AutoKMeans
+from regulars.clustering.measuring import EXACT_SILHOUETTE, silhouettes
 from regulars.clustering.scales import SCALES, Floats, Scale, fit_scale
 
 __all__ = [

@@ -25,15 +25,15 @@ class Trial:
     k
         Number of clusters.
     inertia
-        Sum of squared distances to the nearest centre.
+        Sum of squared distances to the nearest centre, over all customers.
     silhouette, silhouette_error
-        Mean over the points, −1 to 1, and its standard error where it was sampled (0 where it is exact).
+        Mean over the customers, −1 to 1, and its standard error where it was sampled (0 where it is exact).
     calinski_harabasz, davies_bouldin
         The two other common indices: higher, lower is better.
     stability
         Mean adjusted Rand index between this clustering and refits on bootstrap samples.
     smallest_share, smallest_size
-        The smallest cluster, as a share of the points and as a count.
+        The smallest cluster, as a share of the customers and as a count.
     information
         Bits that the segments carry about who buys next, from the back-test; `None` where there is none.
     """

@@ -3,54 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from functools import partial
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.cluster import KMeans
-from sklearn.metrics import (
-    adjusted_rand_score,
-    calinski_harabasz_score,
-    davies_bouldin_score,
-    silhouette_samples,
-)
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from regulars.clustering.cells import Cells, Ints, count_distinct
 from regulars.clustering.choosing import Choice, Trial, choose_k
+from regulars.clustering.fitting import Lloyd, coarsen, fit_k, stability
+from regulars.clustering.measuring import Silhouettes, calinski_harabasz, davies_bouldin, silhouettes_of_each
 from regulars.clustering.scales import Floats
 from regulars.errors import NotEnoughDataError, OptionError
 
-__all__ = ["EXACT_SILHOUETTE", "MIN_CUSTOMERS", "AutoKMeans", "silhouettes"]
+__all__ = ["MIN_CUSTOMERS", "AutoKMeans"]
 
-Ints = NDArray[np.integer[Any]]
-Silhouettes = tuple[Floats, Ints, float]
 Progress = Callable[[int, int], None]
 
 MIN_CUSTOMERS = 10  # fewer do not make segments
-EXACT_SILHOUETTE = 20_000  # points; beyond, a sample
-
-
-def silhouettes(X: Floats, labels: Ints, *, random_state: int = 0) -> Silhouettes:
-    """Silhouette of each point, exact up to 20,000 points, of a sample beyond.
-
-    Returns
-    -------
-    values, index, error
-        Silhouette of the points `index`, and the standard error of their mean (0 where it is exact).
-    """
-    n = len(X)
-    index = np.arange(n)
-    if n > EXACT_SILHOUETTE:
-        index = np.sort(np.random.default_rng(random_state).choice(n, EXACT_SILHOUETTE, replace=False))
-    part = labels[index]
-    if not 1 < len(np.unique(part)) < len(part):
-        return np.zeros(len(index)), index, 0.0
-    values = silhouette_samples(X[index], part)
-    error = 0.0 if n <= EXACT_SILHOUETTE else float(values.std(ddof=1) / np.sqrt(len(values)))
-    return values, index, error
 
 
 class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
@@ -59,6 +34,10 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
     scikit-learn's K-Means, run to the bottom (many starts, tiny tolerance) on sorted rows, for every k of a range; the
     trials with their indices and bootstrap stability are kept, and `choose_k` decides. Clusters are numbered by their
     centre's last feature, largest first (for customers: by monetary value).
+
+    A row may be a cell that stands for several customers: give their number as ``sample_weight`` of `fit`. Sizes, shares,
+    indices, stability and silhouettes then count customers. Many cells are merged into coarser ones for the starts; the
+    best five that differ then go on to the bottom on the cells, and refits on bootstrap samples start from one of these.
 
     Parameters
     ----------
@@ -79,13 +58,16 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
     labels_ : ndarray of shape (n_samples,)
+        Cluster of each row; of all customers of a cell.
     inertia_ : float
+        Sum of squared distances to the nearest centre over all customers, each cell as a whole.
     n_iter_ : int
     n_clusters_ : int
     trials_ : tuple of Trial
     choice_ : Choice
     silhouettes_ : dict
-        Cluster → silhouettes of its points (of a sample beyond 20,000), from high to low.
+        Cluster → silhouettes of its customers, from high to low. Beyond 20,000 customers those of a sample: of 20,000, or
+        of 10,000 where a row stands for several.
     n_features_in_ : int
 
     Examples
@@ -119,15 +101,27 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         self.tol = tol
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: object = None, *, progress: Progress | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        within: float = 0.0,
+        progress: Progress | None = None,
+    ) -> Self:
         """Fit every k, measure, choose.
 
         Parameters
         ----------
         X
-            Points, shape (n_samples, n_features), already scaled.
+            Points, shape (n_samples, n_features), already scaled: customers, or means of cells.
         y
             Ignored.
+        sample_weight
+            Number of customers of each row, shape (n_samples,), positive whole numbers; one where it is not given.
+        within
+            Sum of squared distances of the customers to the mean of their cell. It is added to every inertia.
         progress
             Called with (trials done, trials in all).
 
@@ -135,22 +129,22 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         ------
         NotEnoughDataError
             Fewer distinct points than clusters were asked for.
+        OptionError
+            `n_clusters`, a weight or `within` is not one.
         """
         points: Floats = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        order = np.lexsort(points.T)
-        points = points[order]
-        distinct = len(np.unique(points, axis=0))
-        wanted = self._wanted(distinct)
+        cells, order = Cells.from_rows(points, sample_weight, within)
+        wanted = self._wanted(count_distinct(cells.points))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        attempts = self._fit_all(points, wanted, seed, progress)
+        attempts = self._fit_all(cells, wanted, seed, progress)
         self.trials_ = tuple(attempts[k][1] for k in wanted)
         self.choice_ = self._choose(self.trials_)
-        best, _, (values, index, _) = attempts[self.choice_.k]
+        best, trial, (values, index, _) = attempts[self.choice_.k]
         own = best.labels_[index]
         self.silhouettes_ = {k: np.sort(values[own == k])[::-1] for k in range(self.choice_.k)}
         self.n_clusters_ = self.choice_.k
         self.cluster_centers_ = best.cluster_centers_
-        self.inertia_ = float(best.inertia_)
+        self.inertia_ = trial.inertia
         self.n_iter_ = int(best.n_iter_)
         self.labels_ = np.empty(len(points), dtype=np.int32)
         self.labels_[order] = best.labels_
@@ -180,63 +174,28 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         return sorted(tried | ({int(own)} if own != "auto" else set())) or [distinct]
 
     def _fit_all(
-        self, points: Floats, wanted: Sequence[int], seed: int, progress: Progress | None
+        self, cells: Cells, wanted: Sequence[int], seed: int, progress: Progress | None
     ) -> dict[int, tuple[KMeans, Trial, Silhouettes]]:
-        """Fit and measure every k, in one thread: on small matrices more threads only wait for each other."""
-        attempts = {}
+        """Fit and measure every k, in one thread: more only wait for each other, and their sums would differ."""
+        fits, stable = [], []
+        coarse = coarsen(cells)
         with threadpool_limits(limits=1):
             for done, k in enumerate(wanted, 1):
-                fit = self._fit_one(points, k, seed)
-                found = silhouettes(points, fit.labels_, random_state=seed)
-                attempts[k] = fit, self._trial(points, fit, found=found, seed=seed), found
+                lloyd: Lloyd = partial(KMeans, k, max_iter=self.max_iter, tol=self.tol)
+                fit, optima = fit_k(cells, lloyd, coarse=coarse, n_init=self.n_init, seed=seed)
+                fits.append(fit)
+                stable.append(
+                    stability(
+                        cells, fit, lloyd, optima=optima, n_init=self.n_init, n_bootstraps=self.n_bootstraps, seed=seed
+                    )
+                )
                 if progress is not None:
                     progress(done, len(wanted))
-        return attempts
-
-    def _fit_one(self, points: Floats, k: int, seed: int) -> KMeans:
-        """Fit one k, its clusters numbered by the centre's last feature, largest first."""
-        model = KMeans(k, n_init=self.n_init, max_iter=self.max_iter, tol=self.tol, random_state=seed).fit(points)
-        centres = model.cluster_centers_
-        rank = np.lexsort((*centres.T[:-1], -centres[:, -1]))
-        model.cluster_centers_ = np.ascontiguousarray(centres[rank])
-        model.labels_ = np.argsort(rank)[model.labels_].astype(np.int32)
-        return model
-
-    def _trial(self, points: Floats, fit: KMeans, *, found: Silhouettes, seed: int) -> Trial:
-        labels, k = fit.labels_, fit.n_clusters
-        sizes = np.bincount(labels, minlength=k)
-        values, _, error = found
-        several = 1 < k < len(points)
-        return Trial(
-            k=k,
-            inertia=float(fit.inertia_),
-            silhouette=float(values.mean()),
-            silhouette_error=error,
-            calinski_harabasz=float(calinski_harabasz_score(points, labels)) if several else 0.0,
-            davies_bouldin=float(davies_bouldin_score(points, labels)) if several else 0.0,
-            stability=self._stability(points, labels, k=k, seed=seed),
-            smallest_share=float(sizes.min() / len(points)),
-            smallest_size=int(sizes.min()),
-        )
-
-    def _stability(self, points: Floats, labels: Ints, *, k: int, seed: int) -> float:
-        """Mean adjusted Rand index of `labels` and the labels that refits on bootstrap samples give to all points."""
-        rng = np.random.default_rng(seed)
-        found = []
-        for _ in range(self.n_bootstraps):
-            drawn = np.bincount(rng.integers(len(points), size=len(points)), minlength=len(points))
-            sample, weight = points[drawn > 0], drawn[drawn > 0]
-            if len(np.unique(sample, axis=0)) < k:
-                continue
-            refit = KMeans(
-                k,
-                n_init=min(self.n_init, 5),
-                max_iter=self.max_iter,
-                tol=self.tol,
-                random_state=int(rng.integers(2**31 - 1)),
-            ).fit(sample, sample_weight=weight)
-            found.append(adjusted_rand_score(labels, refit.predict(points)))
-        return float(np.mean(found)) if found else 0.0
+            found = silhouettes_of_each(cells, [fit.labels_ for fit in fits], random_state=seed)
+            return {
+                fit.n_clusters: (fit, _trial(cells, fit, found=values, stable=share), values)
+                for fit, share, values in zip(fits, stable, found, strict=True)
+            }
 
     def _choose(self, trials: tuple[Trial, ...]) -> Choice:
         in_range = [trial for trial in trials if self.k_min <= trial.k <= self.k_max]  # an own k may lie outside
@@ -252,3 +211,21 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
             reason=f"k = {k} as asked; the rule would take {choice.k}.",
             warning=warning,
         )
+
+
+def _trial(cells: Cells, fit: KMeans, *, found: Silhouettes, stable: float) -> Trial:
+    labels, k = fit.labels_, fit.n_clusters
+    sizes = np.bincount(labels, cells.weights, k).astype(np.int64)
+    values, _, error = found
+    several = 1 < k < cells.customers
+    return Trial(
+        k=k,
+        inertia=float(fit.inertia_) + cells.within,
+        silhouette=float(values.mean()),
+        silhouette_error=error,
+        calinski_harabasz=calinski_harabasz(cells, labels) if several else 0.0,
+        davies_bouldin=davies_bouldin(cells, labels) if several else 0.0,
+        stability=stable,
+        smallest_share=float(sizes.min() / cells.customers),
+        smallest_size=int(sizes.min()),
+    )

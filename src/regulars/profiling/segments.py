@@ -163,12 +163,14 @@ class Segment:
 
 def with_value_percentile(customers: ir.Table) -> ir.Table:
     """Add `value_percentile`: mean of the mid-percentiles of frequency and monetary value, 0 to 1; no query."""
-    places = []
     for measure in ("frequency", "monetary"):
-        below = ibis.rank().over(order_by=measure) / customers.count()
-        up_to = ibis.cume_dist().over(order_by=measure)
-        places.append((below + up_to) / 2)
-    return customers.mutate(value_percentile=(places[0] + places[1]) / 2)
+        values = customers.group_by(_value=customers[measure]).agg(_n=customers.count())
+        up_to, everyone = values["_n"].sum().over(order_by="_value", rows=(None, 0)), values["_n"].sum().over()
+        place = ((up_to - values["_n"]) / everyone + up_to / everyone) / 2
+        places = values.select("_value", **{f"_{measure}_place": place})
+        customers = customers.left_join(places, customers[measure] == places["_value"]).drop("_value")
+    both = (customers["_frequency_place"] + customers["_monetary_place"]) / 2
+    return customers.mutate(value_percentile=both).drop("_frequency_place", "_monetary_place")
 
 
 def profile_segments(labelled: ir.Table, gaps: Gaps) -> tuple[Profile, ...]:
@@ -187,16 +189,14 @@ def profile_segments(labelled: ir.Table, gaps: Gaps) -> tuple[Profile, ...]:
     """
     labelled = labelled.filter(labelled["segment_id"].notnull())
     columns = [name for name in DESCRIBED if name in labelled.columns]
-    quartiles = {
-        f"{name}_{q}": labelled[name].cast("float64").quantile(q) for name in columns for q in (0.25, 0.5, 0.75)
-    }
+    quartiles = {name: labelled[name].cast("float64").quantile([0.25, 0.5, 0.75]) for name in columns}
     facts = labelled.group_by("segment_id").agg(
         customers=labelled.count(),
         orders=labelled["frequency"].sum(),
         revenue=labelled["monetary"].sum(),
         value_percentile=labelled["value_percentile"].mean(),
         new_share=(labelled["tenure_days"] <= gaps.p90).mean(),
-        **quartiles,
+        **{f"_{name}": value for name, value in quartiles.items()},
     )
     rows = facts.order_by("segment_id").to_pyarrow().to_pylist()
     inside = labelled.group_by("segment_id", "rfm_group").agg(n=labelled.count())
@@ -215,16 +215,15 @@ def profile_segments(labelled: ir.Table, gaps: Gaps) -> tuple[Profile, ...]:
             revenue_share=float(row["revenue"] / money) if money else 0.0,
             value_percentile=round(row["value_percentile"], 9),  # a mean of floats over threads
             new_share=row["new_share"],
-            quartiles={name: _three(row, name) for name in columns},
+            quartiles={name: _three(row[f"_{name}"]) for name in columns},
             groups=tuple(groups[row["segment_id"]]),
         )
         for row in rows
     )
 
 
-def _three(row: Mapping[str, Any], name: str) -> tuple[float, float, float] | None:
-    low, middle, high = (row[f"{name}_{q}"] for q in (0.25, 0.5, 0.75))
-    return None if middle is None else (low, middle, high)
+def _three(quartiles: Sequence[float] | None) -> tuple[float, float, float] | None:
+    return None if quartiles is None else (quartiles[0], quartiles[1], quartiles[2])
 
 
 def load_actions(path: str | Path | None = None) -> dict[tuple[str, str], Action]:

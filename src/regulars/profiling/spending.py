@@ -46,46 +46,50 @@ class Spending:
         return asdict(self)
 
 
-def describe_spending(lines: ir.Table) -> Spending:
-    """Sum clean order lines by month, weekday and hour, country and order size; five small queries."""
-    money = lines["amount"].sum()
-    orders = lines.group_by("customer_id", "order_id").agg(value=lines["amount"].sum())
-    months = lines.group_by(month=lines["ordered_at"].strftime("%Y-%m")).agg(
-        revenue=money, orders=lines["order_id"].nunique(), customers=lines["customer_id"].nunique()
-    )
-    grid = lines.group_by(day=lines["ordered_at"].day_of_week.index(), hour=lines["ordered_at"].hour()).agg(
-        revenue=money
-    )
+def describe_spending(orders: ir.Table) -> Spending:
+    """Sum clean orders by month, weekday and hour, country and size; five small queries.
+
+    Parameters
+    ----------
+    orders
+        `Cleaned.orders`: `customer_id`, `first_at` (when an order counts), `amount`, and `country` where there is one.
+    """
+    at = orders["first_at"]
+    grid = orders.group_by(day=at.day_of_week.index(), hour=at.hour()).agg(revenue=orders["amount"].sum())
     week = [[0.0] * 24 for _ in range(7)]
     for row in grid.to_pyarrow().to_pylist():
         week[row["day"]][row["hour"]] = float(row["revenue"])
     return Spending(
-        months=_rows(months.order_by("month")),
+        months=_months(orders),
         weekday_hours=tuple(tuple(day) for day in week),
         has_hours=any(any(day[1:]) for day in week),
-        countries=_countries(lines) if "country" in lines.columns else (),
+        countries=_countries(orders) if "country" in orders.columns else (),
         order_sizes=_order_sizes(orders),
-        median_order=float(orders["value"].cast("float64").median().to_pyarrow().as_py()),
+        median_order=float(orders["amount"].cast("float64").median().to_pyarrow().as_py()),
     )
 
 
-def _rows(table: ir.Table) -> tuple[tuple[Any, ...], ...]:
-    return tuple(tuple(row.values()) for row in table.to_pyarrow().to_pylist())
+def _months(orders: ir.Table) -> tuple[tuple[str, Decimal, int, int], ...]:
+    at = orders["first_at"]
+    table = orders.group_by(year=at.year(), month=at.month()).agg(
+        revenue=orders["amount"].sum(), orders=orders.count(), customers=orders["customer_id"].nunique()
+    )
+    rows = table.order_by("year", "month").to_pyarrow().to_pylist()
+    return tuple((f"{r['year']}-{r['month']:02}", r["revenue"], r["orders"], r["customers"]) for r in rows)
 
 
-def _countries(lines: ir.Table) -> tuple[tuple[str, int, int, Decimal], ...]:
-    named = lines.mutate(country=lines["country"].fill_null("not given"))
+def _countries(orders: ir.Table) -> tuple[tuple[str, int, int, Decimal], ...]:
+    named = orders.mutate(country=orders["country"].fill_null("not given"))
     table = named.group_by("country").agg(
-        customers=named["customer_id"].nunique(),
-        orders=named["order_id"].nunique(),
-        revenue=named["amount"].sum(),
+        customers=named["customer_id"].nunique(), orders=named.count(), revenue=named["amount"].sum()
     )
-    return _rows(table.order_by(ibis.desc("revenue"), "country"))
+    rows = table.order_by(ibis.desc("revenue"), "country").to_pyarrow().to_pylist()
+    return tuple((row["country"], row["customers"], row["orders"], row["revenue"]) for row in rows)
 
 
 def _order_sizes(orders: ir.Table) -> tuple[tuple[float, float, int], ...]:
-    placed = orders.filter(orders["value"] > 0)
-    bins = (placed["value"].cast("float64").log10() * _BINS_PER_DECADE).floor().cast("int64")
+    placed = orders.filter(orders["amount"] > 0)
+    bins = (placed["amount"].cast("float64").log10() * _BINS_PER_DECADE).floor().cast("int64")
     table = placed.group_by(bin=bins).agg(n=placed.count()).order_by("bin")
     return tuple(
         (10 ** (row["bin"] / _BINS_PER_DECADE), 10 ** ((row["bin"] + 1) / _BINS_PER_DECADE), row["n"])

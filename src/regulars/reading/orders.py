@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import ibis
 from ibis.common.exceptions import OperationNotDefinedError, UnsupportedOperationError
 
 from regulars.errors import ColumnError, OptionError, SourceError
+from regulars.reading.connecting import forget_order, machine
 from regulars.reading.opening import drop, open_source
 from regulars.reading.recognising import Layout, Match, load_layout, recognise
 from regulars.reading.understanding import understand
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import ibis.expr.types as ir
+
+    from regulars.reading.recognising import Recognised
 
     Unreadable = Literal["error", "set_aside"]
 
@@ -96,6 +100,9 @@ def read(
     dayfirst: bool | None = None,
     currency: str | None = None,
     unreadable: Unreadable = "error",
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    temp_dir: str | Path | None = None,
 ) -> Orders:
     r"""Read order lines from a file, a folder, a frame or an Ibis table.
 
@@ -120,6 +127,14 @@ def read(
     unreadable
         ``"error"`` stops at a cell that cannot be understood; ``"set_aside"`` leaves it null and names it in the
         column `unreadable`.
+    memory_limit
+        The memory that DuckDB may use, such as ``"2GB"``; `None` takes 2,500 MB, or 60 % of the machine's memory
+        where that is less. Python itself needs a few hundred MB more.
+    threads
+        The threads that DuckDB may use; `None` takes all cores.
+    temp_dir
+        The folder for what does not fit into memory; `None` takes the system's. The files lie in a folder of
+        their own, which nobody else can open and which is removed at the end.
 
     Returns
     -------
@@ -136,14 +151,17 @@ def read(
     NotEnoughDataError
         There is no row, or none with a customer.
     OptionError
-        A layout, a currency or another option does not exist or does not fit.
+        A layout, a currency or another option does not exist or does not fit; `memory_limit`, `threads` or
+        `temp_dir` for an Ibis table, whose engine is yours.
 
     Notes
     -----
     Text files, workbooks and frames are copied into a private in-memory DuckDB; Parquet is scanned in place; an
-    Ibis table stays on its own backend. Queries, whatever the size: one that counts the evidence, one that counts
-    what cannot be understood; one for currencies where cells name them; for copied sources one per file and one
-    that writes the table; for several Parquet files one each. Before an error up to two that look for its row.
+    Ibis table stays on its own backend. Queries, whatever the size: one that looks at the evidence; one that counts
+    what cannot be understood, where anything could be; one for currencies where cells name them; for copied sources
+    one per file and one that writes the table; for several Parquet files one each. Before an error up to two that
+    look for its row. Text files with ISO dates and numbers without marks are loaded with their types: one query
+    per file, and one that checks it. The order of rows is that of the source only where it is small.
 
     Examples
     --------
@@ -172,17 +190,24 @@ def read(
             f"There is no way {unreadable!r} to treat unreadable cells.",
             hint="Choose 'error' or 'set_aside'.",
         )
+    given = {"memory_limit": memory_limit, "threads": threads, "temp_dir": temp_dir}
+    foreign = isinstance(source, ibis.Table)
+    if foreign and (said := [name for name, value in given.items() if value is not None]):
+        raise OptionError(
+            f"{said[0]} has no meaning for an Ibis table: its engine is yours.",
+            hint="Set it where you connect to the engine, and leave it out here.",
+        )
+    told = machine(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
     mapped = columns or Columns()
     chosen = None if layout is None else load_layout(layout)
 
-    def fits(header: tuple[str, ...]) -> bool:
+    def known(header: tuple[str, ...]) -> Recognised | None:
         try:
-            recognise(header, columns=mapped, layout=chosen, source="")
+            return recognise(header, columns=mapped, layout=chosen, source="")
         except ColumnError:
-            return False
-        return True
+            return None
 
-    opened = open_source(source, sheet=sheet, fits=fits)
+    opened = open_source(source, sheet=sheet, told=told, known=known)
     found = recognise(opened.table.columns, columns=mapped, layout=chosen, source=opened.source)
     try:
         lines = understand(opened, found, dayfirst=dayfirst, currency=currency, set_aside=unreadable == "set_aside")
@@ -193,6 +218,8 @@ def read(
             hint="Cast the date to timestamp and the numbers to decimal in the table, then read it.",
         ) from error
     drop(opened)
+    if not foreign:
+        forget_order(opened.table.get_backend())
     fields = {match.field for match in found.matches}
     table, notes = lines.table, [*opened.notes, *found.notes, *lines.notes]
     if "product" in fields and "product_id" not in fields:
@@ -204,7 +231,7 @@ def read(
         matches=found.matches,
         unmatched=found.unmatched,
         source=opened.source,
-        fingerprint=opened.fingerprint,
+        fingerprint=opened.fingerprint(),
         has_order_id="order_id" in fields,
         has_product="product_id" in fields or "product" in fields,
         has_quantity="quantity" in fields,

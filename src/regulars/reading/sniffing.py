@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
-import hashlib
 import io
 import re
 import zlib
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from regulars.errors import SourceError, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 SAMPLE = 1 << 16
@@ -45,19 +44,19 @@ class Dialect:
         utf-8, utf-16 or cp1252 (Windows, which holds Latin-1).
     skip
         Lines before the header: 1 where Excel wrote `sep=;`.
-    fingerprint
-        sha256 of the file's bytes.
+    sample
+        The cells of the first rows below the header.
     """
 
     header: tuple[str, ...]
     delimiter: str
     encoding: str
     skip: int
-    fingerprint: str
+    sample: tuple[tuple[str, ...], ...]
 
 
-def sniff(path: Path, *, fits: Callable[[tuple[str, ...]], bool]) -> Dialect:
-    """Find out how a text file is written; the whole file is read once for its encoding.
+def sniff(path: Path, *, fits: Callable[[tuple[str, ...]], bool], whole: bool) -> Dialect:
+    """Find out how a text file is written.
 
     Parameters
     ----------
@@ -65,6 +64,8 @@ def sniff(path: Path, *, fits: Callable[[tuple[str, ...]], bool]) -> Dialect:
         The file, also gzipped.
     fits
         Whether a header has the columns that are needed: decides between delimiters.
+    whole
+        Read the whole file once for its encoding; else its start decides, and the rest may be written otherwise.
 
     Errors
     ------
@@ -77,19 +78,19 @@ def sniff(path: Path, *, fits: Callable[[tuple[str, ...]], bool]) -> Dialect:
         except (OSError, EOFError, zlib.error) as error:
             raise damaged(path, "a gzip file") from error
     _refuse_foreign(start, path)
-    encoding, fingerprint = _encoding(path, start)
+    encoding = _encoding(_pieces(path) if whole else [start], start, path=path, ends=whole)
     text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)("replace").decode(start)
     skip = 1 if re.match(r"sep=.\r?\n", text) else 0
     body = text.split("\n", 1)[1] if skip else text
     if len(start) == SAMPLE:
         body = body.rsplit("\n", 1)[0]
-    delimiter, cells = _delimiter(body, told=text[4] if skip else None, fits=fits)
+    delimiter, rows = _delimiter(body, told=text[4] if skip else None, fits=fits)
     return Dialect(
-        header=named(cells, path.name),
+        header=named(rows[0] if rows else [], path.name),
         delimiter=delimiter,
         encoding=encoding,
         skip=skip,
-        fingerprint=fingerprint,
+        sample=tuple(tuple(row) for row in rows[1:]),
     )
 
 
@@ -154,22 +155,20 @@ def _refuse_foreign(start: bytes, path: Path) -> None:
         raise SourceError(f"{path.name} is not a text file.", hint="Export the orders as CSV, Excel or Parquet.")
 
 
-def _encoding(path: Path, start: bytes) -> tuple[str, str]:
-    """The encoding that all bytes agree with, and the file's sha256 (of the packed bytes)."""
-    with path.open("rb") as stream:
-        fingerprint = hashlib.file_digest(stream, "sha256").hexdigest()
+def _encoding(pieces: Iterable[bytes], start: bytes, *, path: Path, ends: bool) -> str:
+    """The encoding that all bytes agree with."""
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16", fingerprint
+        return "utf-16"
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for piece in _pieces(path):
+        for piece in pieces:
             decoder.decode(piece)
-        decoder.decode(b"", final=True)
+        decoder.decode(b"", final=ends)
     except UnicodeDecodeError:
-        return "cp1252", fingerprint
+        return "cp1252"
     except (OSError, EOFError, zlib.error) as error:
         raise damaged(path, "a gzip file") from error
-    return "utf-8", fingerprint
+    return "utf-8"
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -178,9 +177,9 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def _delimiter(text: str, *, told: str | None, fits: Callable[[tuple[str, ...]], bool]) -> tuple[str, list[str]]:
-    """The delimiter whose header has the needed columns; else the one that cuts most cells, evenly."""
-    best: tuple[tuple[bool, int], str, list[str]] | None = None
+def _delimiter(text: str, *, told: str | None, fits: Callable[[tuple[str, ...]], bool]) -> tuple[str, list[list[str]]]:
+    """The delimiter whose header has the needed columns, else the one that cuts most cells, evenly; and the rows."""
+    best: tuple[tuple[bool, int], str, list[list[str]]] | None = None
     for mark in [told] if told else DELIMITERS:
         rows = [
             row for _, row in zip(range(100), csv.reader(io.StringIO(text, newline=""), delimiter=mark), strict=False)
@@ -190,7 +189,7 @@ def _delimiter(text: str, *, told: str | None, fits: Callable[[tuple[str, ...]],
         even = sum(abs(len(row) - len(header)) <= 1 for row in rows) >= 0.8 * len(rows)
         rank = (fits(tuple(cell.strip() for cell in header)), len(header) if even else 1)
         if best is None or rank > best[0]:
-            best = (rank, mark, header)
+            best = (rank, mark, rows)
     if best is None:  # pragma: no cover - DELIMITERS is not empty
         raise AssertionError
     return best[1], best[2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, cast
 
 import ibis
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 BLANK, INK = "[\\s\u00a0\ufeff]", "[^\\s\u00a0\ufeff]"
+BLANKS = ("\t", "\n", "\f", "\r", " ", "\u00a0", "\ufeff")
 #: Cells that say that there is nothing, in small letters.
 EMPTY = r"nan|null|none|n/a|na|#n/a|<na>|nat|nil|-|\(not set\)|undefined"
 
@@ -46,3 +49,28 @@ def as_id(cell: ir.Value) -> ir.StringValue:
     text = cast("ir.StringValue", cell.cast("string"))
     number = rf"^{BLANK}*(\d+)\.0+{BLANK}*$"
     return cast("ir.StringValue", ibis.cases((text.re_search(number), text.re_extract(number, 1)), else_=filled(text)))
+
+
+def is_bare_text(cell: ir.StringValue) -> ir.BooleanValue:
+    """Text that surely has no blanks around it, told by its first and last signs without a pattern: fast.
+
+    What is not bare may still need no care; `text_needs_care` says it for sure.
+    """
+    ends = reduce(or_, (cell.endswith(blank) for blank in BLANKS))
+    return cast("ir.BooleanValue", (cell >= "!") & (cell < "\x7f") & ~ends)
+
+
+def is_bare_id(cell: ir.StringValue) -> ir.BooleanValue:
+    """Ids of plain letters, digits and signs that surely say something and are no decimals: one short pattern."""
+    return cell.re_search(r"^[0-9A-MO-TV-Za-mo-tv-z][!--/-~]*$")
+
+
+def text_needs_care(cell: ir.StringValue) -> ir.BooleanValue:
+    """Cells that `as_text` changes."""
+    return cell.re_search(rf"^{BLANK}|{BLANK}$|^$")
+
+
+def id_needs_care(cell: ir.StringValue) -> ir.BooleanValue:
+    """Cells that `as_id` changes."""
+    empty = cell.lower().re_search(rf"^({EMPTY})$")
+    return text_needs_care(cell) | empty | cell.re_search(r"^\d+\.0+$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -13,6 +13,7 @@ import ibis.expr.operations as ops
 
 from regulars.errors import NotEnoughDataError, OptionError, UnreadableError, listed
 from regulars.reading import dates, numbers
+from regulars.reading.evidence import EXACT, IDS, NUMBERS, Bounds, Facts, anything, look, number_as_text, product
 from regulars.reading.texts import as_id, as_text, attempt, filled
 from regulars.schema import MONEY, OPTIONAL_ORDERS, ORDERS
 
@@ -21,15 +22,12 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from regulars.reading.opening import Opened
+    from regulars.reading.cells import Opened
     from regulars.reading.recognising import Recognised
 
     Counts = Mapping[str, int]
     Read = Callable[[ir.Value], ir.Value]
 
-NUMBERS = ("quantity", "unit_price", "amount")
-IDS = ("customer_id", "order_id", "product_id")
-TEXTS = ("product", "country", "email")
 WORDS = {"ordered_at": "date", "quantity": "quantity", "unit_price": "unit price", "amount": "amount"}
 TAKEN = frozenset({*ORDERS, *OPTIONAL_ORDERS, "reason", "unreadable", "other_currency"})
 MADE_ORDERS = "There is no order number: what a customer buys on one day counts as one order."
@@ -48,11 +46,12 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """How the cells of one column become values of one field."""
+    """How the cells of one column become values of one field; `sure` where every cell is understood."""
 
     field: str
     column: str
     read: Read
+    sure: bool = False
 
     @property
     def value(self) -> str:
@@ -67,12 +66,12 @@ class Reader:
     @property
     def strict(self) -> bool:
         """Whether a cell that is neither empty nor understood is an error."""
-        return self.field in WORDS
+        return self.field in WORDS and not self.sure
 
     def columns(self, cell: ir.Value) -> dict[str, ir.Value]:
         """Everything that is read from a cell."""
         read = {self.value: self.read(cell)}
-        return read | {self.text: _shown(cell)} if self.strict else read
+        return read | {self.text: _shown(cell)} if self.field in WORDS else read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,85 +123,39 @@ def understand(
     amounts have currencies, one that writes the table where the source was copied, and up to two before an
     error, for its words.
     """
-    facts = _look(opened, found)
+    facts = look(opened, found)
     _refuse_nothing(opened, found, facts=facts)
     readers, notes = _readers(opened, found, facts=facts, dayfirst=dayfirst)
     table = _apply(opened.table, readers, copied=opened.copied)
     chosen, other, said = _currency(table, readers, opened=opened, found=found, currency=currency)
-    columns = _columns(table, readers, unmatched=found.unmatched)
+    columns = _columns(table, readers, bounds=facts.bounds, unmatched=found.unmatched)
     if other is not None:
         columns["other_currency"] = other
-    columns["unreadable"] = _unreadable(table, readers)
-    if blank := facts[""]["blank"]:
-        table = table.filter(_anything(table, opened.table.columns))
+    if flaws := _flaws(table, readers, bounds=facts.bounds):
+        columns["unreadable"] = _unreadable(flaws)
+    if facts.blank:
+        table = table.filter(anything(table, opened.table.columns))
+    if blank := facts.blank + opened.blank:
         notes.insert(0, f"{blank:,} blank {'line is' if blank == 1 else 'lines are'} left out.")
     table = table.select(**columns)
     if opened.copied:
         table = opened.table.get_backend().create_table(ibis.util.gen_name("orders"), table, temp=True)
-    if not int(table["unreadable"].count().to_pyarrow().as_py()):
+    if flaws and not int(table["unreadable"].count().to_pyarrow().as_py()):
         table = table.drop("unreadable")
-    elif not set_aside:
-        raise _first_unreadable(opened, readers)
+    elif flaws and not set_aside:
+        raise _first_unreadable(opened, readers, bounds=facts.bounds)
     if "order_id" not in {reader.field for reader in readers}:
         notes.append(MADE_ORDERS)
     return Lines(table=table, currency=chosen, notes=tuple(note for note in (*notes, *said) if note))
 
 
-def _anything(table: ir.Table, names: Sequence[str]) -> ir.BooleanValue:
-    """Rows in which any cell holds anything."""
-    cells = (table[name] for name in names)
-    held = (cell.re_search(r"\S") if isinstance(cell.type(), dt.String) else cell.notnull() for cell in cells)
-    return reduce(or_, (ibis.coalesce(each, ibis.literal(False)) for each in held))
-
-
-def _is_text(source: ir.Table, found: Recognised, *, field: str) -> bool:
-    """Whether a field's cells must be read from text: its column is there and has no type that fits."""
-    name = found.column(field)
-    if name is None:
-        return False
-    fitting = (dt.Timestamp, dt.Date) if field == "ordered_at" else (dt.Integer, dt.Floating, dt.Decimal)
-    return not isinstance(source[name].type(), fitting)
-
-
-def _look(opened: Opened, found: Recognised) -> dict[str, dict[str, int]]:
-    """Count what decides how the columns are read, looking at each different cell once; one query."""
-    source = opened.table
-    blank = (~_anything(source, source.columns)).sum() if opened.copied else ibis.literal(0)
-    counts = source.agg(**{".rows": source.count(), ".blank": blank})
-    asked: dict[str, Callable[[ir.StringValue], dict[str, ir.BooleanValue]]] = {
-        "ordered_at": dates.evidence,
-        **dict.fromkeys(NUMBERS, numbers.evidence),
-        "customer_id": lambda _: {},
-    }
-    for field, evidence in asked.items():
-        if field != "customer_id" and not _is_text(source, found, field=field):
-            continue
-        cells = source.group_by(cell=source[found.column(field)]).agg(n=source.count())
-        text = as_id(cells["cell"]) if field == "customer_id" else filled(_number_as_text(cells["cell"]))
-        cells = cells.select("n", text=text)
-        shown = {"filled": cells["text"].notnull()} | evidence(cells["text"])
-        sums = {f"{field}.{name}": ibis.ifelse(says, cells["n"], 0).sum() for name, says in shown.items()}
-        counts = counts.cross_join(cells.agg(**sums))
-    row: dict[str, Any] = counts.to_pyarrow().to_pylist()[0]
-    facts: dict[str, dict[str, int]] = {}
-    for key, count in row.items():
-        field, name = key.split(".")
-        facts.setdefault(field, {})[name] = int(count or 0)
-    return facts
-
-
-def _number_as_text(cell: ir.Value) -> ir.Value:
-    """Numbers in a column of dates: 20101201.0 is 20101201."""
-    return as_id(cell) if isinstance(cell.type(), dt.Floating | dt.Decimal) else cell
-
-
-def _refuse_nothing(opened: Opened, found: Recognised, *, facts: Mapping[str, Counts]) -> None:
-    rows = facts[""]["rows"] - facts[""]["blank"]
+def _refuse_nothing(opened: Opened, found: Recognised, *, facts: Facts) -> None:
+    rows = facts.rows - facts.blank
     if not rows:
         raise NotEnoughDataError(
             f"{opened.source} has column names but no rows.", hint="Export it again, or choose another file."
         )
-    if not facts["customer_id"]["filled"]:
+    if not facts.customers:
         raise NotEnoughDataError(
             f"None of the {rows:,} rows of {opened.source} has a customer: "
             f"the column {found.column('customer_id')} is empty.",
@@ -211,26 +164,44 @@ def _refuse_nothing(opened: Opened, found: Recognised, *, facts: Mapping[str, Co
 
 
 def _readers(
-    opened: Opened, found: Recognised, *, facts: Mapping[str, Counts], dayfirst: bool | None
+    opened: Opened, found: Recognised, *, facts: Facts, dayfirst: bool | None
 ) -> tuple[list[Reader], list[str]]:
     """Choose for every field how its cells are read, and say why."""
     readers, notes = [], []
     for match in found.matches:
         field, note = match.field, ""
         read: Read = as_text
-        if field in IDS:
-            read = as_id
+        sure = False
+        if field in facts.plain:
+            read = _as_it_is
+        elif field in IDS:
+            read = _whole_id if _is_whole(facts.bounds.get(field)) else as_id
         elif field == "currency":
             read = _code
         elif field == "ordered_at":
-            read, note = _date(opened, match.column, counts=facts.get(field), dayfirst=dayfirst)
+            read, note = _date(opened, match.column, counts=facts.counts.get(field), dayfirst=dayfirst)
+            sure = field not in facts.counts
         elif field in NUMBERS:
             read, note = _number(opened, match.column, facts=facts, field=field)
-            if facts.get(field, {}).get("marked"):
+            sure = field in facts.bounds and facts.bounds[field].fits
+            if facts.counts.get(field, {}).get("marked"):
                 readers.append(Reader(field=f"{field}_sign", column=match.column, read=_sign))
-        readers.append(Reader(field=field, column=match.column, read=read))
+        readers.append(Reader(field=field, column=match.column, read=read, sure=sure))
         notes.append(note)
     return readers, notes
+
+
+def _as_it_is(cell: ir.Value) -> ir.Value:
+    return cell.cast("string")
+
+
+def _whole_id(cell: ir.Value) -> ir.Value:
+    return cell.cast("int64").cast("string")
+
+
+def _is_whole(bounds: Bounds | None) -> bool:
+    """Whether floats are whole numbers that int64 holds exactly."""
+    return bounds is not None and bounds.fits and bounds.whole and bounds.most < EXACT
 
 
 def _code(cell: ir.Value) -> ir.StringValue:
@@ -245,12 +216,12 @@ def _date(opened: Opened, column: str, *, counts: Counts | None, dayfirst: bool 
     """How dates are read; one or two queries before an error."""
     if counts is None:
         zone = getattr(opened.table[column].type(), "timezone", None)
-        note = f"Times in {column!r} have a time zone: their clock time is the engine's." if zone else ""
+        note = f"Times in {column!r} have a time zone: their clock time is the engine's." if zone else opened.dates
         return (lambda cell: cell.cast("timestamp")), note
     how = dates.style(counts, dayfirst=dayfirst)
     if "year_last" in how.forms and how.day_first is None:
         raise _ambiguous(opened, column, counts=counts)
-    return (lambda cell: dates.read_dates(filled(_number_as_text(cell)), how)), how.note
+    return (lambda cell: dates.read_dates(filled(number_as_text(cell)), how)), how.note
 
 
 def _ambiguous(opened: Opened, column: str, *, counts: Counts) -> UnreadableError:
@@ -278,13 +249,19 @@ def _first(opened: Opened, column: str, *, condition: Callable[[ir.StringValue],
     return opened.place(hit["row"]), hit["cell"]
 
 
-def _number(opened: Opened, column: str, *, facts: Mapping[str, Counts], field: str) -> tuple[Read, str]:
-    if field not in facts:
+def _number(opened: Opened, column: str, *, facts: Facts, field: str) -> tuple[Read, str]:
+    if field in facts.bounds and facts.bounds[field].fits:
+        return _fitting_number, ""
+    if field not in facts.counts:
         return _typed_number, ""
-    rest = [facts[other] for other in NUMBERS if other != field and other in facts]
+    rest = [facts.counts[other] for other in NUMBERS if other != field and other in facts.counts]
     others = {mark: sum(counts[mark] for counts in rest) for mark in ("comma", "dot")}
-    how = numbers.style(facts[field], others=others, delimiter=opened.delimiter, column=column)
+    how = numbers.style(facts.counts[field], others=others, delimiter=opened.delimiter, column=column)
     return (lambda cell: numbers.read_numbers(filled(cell), how)), how.note
+
+
+def _fitting_number(cell: ir.Value) -> ir.Value:
+    return cell.cast(MONEY)
 
 
 def _typed_number(cell: ir.Value) -> ir.Value:
@@ -350,13 +327,17 @@ def _currency(
     return usual, ~name.isin(same).fill_null(False), [note]
 
 
-def _columns(table: ir.Table, readers: Sequence[Reader], *, unmatched: Sequence[str]) -> dict[str, ir.Value]:
+def _columns(
+    table: ir.Table, readers: Sequence[Reader], *, bounds: Mapping[str, Bounds], unmatched: Sequence[str]
+) -> dict[str, ir.Value]:
     """All columns of the order lines but the flags, in their order."""
     read = {reader.field: table[reader.value] for reader in readers if not reader.field.endswith("_sign")}
     nothing = ibis.null(MONEY)
     quantity, price = read.get("quantity", nothing), read.get("unit_price", nothing)
     if "amount" not in read:
-        read["amount"] = _product(quantity, price)
+        given = {reader.field: table[reader.column] for reader in readers}
+        lean = product(given["quantity"], given["unit_price"], bounds=bounds)
+        read["amount"] = _product(quantity, price) if lean is None else lean
     elif "quantity" in read:
         amount, pieces = read["amount"], quantity.abs()
         read["unit_price"] = attempt(amount.abs() / pieces.nullif(0), MONEY)
@@ -389,7 +370,7 @@ def _others(unmatched: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _flaws(table: ir.Table, readers: Sequence[Reader]) -> list[Flaw]:
+def _flaws(table: ir.Table, readers: Sequence[Reader], *, bounds: Mapping[str, Bounds]) -> list[Flaw]:
     """What may not be understood: cells of dates and numbers, and a product that is too large."""
     flaws = [
         Flaw(
@@ -404,6 +385,8 @@ def _flaws(table: ir.Table, readers: Sequence[Reader]) -> list[Flaw]:
     by_field = {reader.field: reader for reader in readers}
     if "amount" not in by_field:
         quantity, price = by_field["quantity"], by_field["unit_price"]
+        if product(table[quantity.column], table[price.column], bounds=bounds) is not None:
+            return flaws
         factors = table[quantity.value].notnull() & table[price.value].notnull()
         flaws.append(
             Flaw(
@@ -416,18 +399,17 @@ def _flaws(table: ir.Table, readers: Sequence[Reader]) -> list[Flaw]:
     return flaws
 
 
-def _unreadable(table: ir.Table, readers: Sequence[Reader]) -> ir.StringValue:
+def _unreadable(flaws: Sequence[Flaw]) -> ir.StringValue:
     """The first cell of a row that is not understood, as in "date '31/31/2011'"; null where all are."""
-    flaws = _flaws(table, readers)
     told = ((flaw.bad, ibis.literal(f"{flaw.word} '") + flaw.text + "'") for flaw in flaws)
     return ibis.cases(*told, else_=ibis.null("string"))
 
 
-def _first_unreadable(opened: Opened, readers: Sequence[Reader]) -> UnreadableError:
+def _first_unreadable(opened: Opened, readers: Sequence[Reader], *, bounds: Mapping[str, Bounds]) -> UnreadableError:
     """Find the first cell that is not understood, and count those of its column; two queries."""
-    strict = [reader for reader in readers if reader.strict]
+    strict = [reader for reader in readers if reader.field in WORDS]
     rows = _apply(opened.table.mutate(**{ROW: ibis.row_number()}), strict, copied=False)
-    flaws = _flaws(rows, strict)
+    flaws = _flaws(rows, strict, bounds=bounds)
     first = rows.filter(reduce(or_, (flaw.bad for flaw in flaws))).order_by(ROW).limit(1)
     shown = {f"bad_{place}": flaw.bad for place, flaw in enumerate(flaws)}
     shown |= {f"text_{place}": flaw.text for place, flaw in enumerate(flaws)}

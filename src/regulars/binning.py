@@ -1,0 +1,133 @@
+"""Many customers → few weighted cells, inside the engine: what clusters are learned from when customers are too many.
+
+Sums are taken over decimals: sums of floating numbers depend on the order in which threads come by.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ibis.expr.types as ir
+import numpy as np
+
+from regulars.clustering import SCALES, Floats, Scale, fit_scale
+from regulars.model import nearest_centre, points_of
+from regulars.schema import MEASURES
+
+__all__ = ["Cells", "bin_customers", "learn_scale", "polish"]
+
+GRID = 0.06  # standard deviations: inertia is within 1.0003 of that of all customers
+MOST_CELLS = 100_000
+SAMPLE = 200_000  # customers from which the power of a Yeo-Johnson scale is learned
+_FINE = "decimal(38, 9)"
+_AXES = ("_x0", "_x1", "_x2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Customers in cells of a fine grid.
+
+    Parameters
+    ----------
+    means
+        Mean point of each cell, shape (n, 3).
+    weights
+        Customers in each cell, shape (n,).
+    within
+        Sum of squared distances of the customers to the mean of their cell.
+    """
+
+    means: Floats
+    weights: Floats
+    within: float
+
+
+def learn_scale(people: ir.Table, name: str) -> Scale:
+    """Learn a scale from all customers, without bringing them over; one to three queries.
+
+    As `clustering.fit_scale`; only the power of a Yeo-Johnson scale is learned from a sample of 200,000, chosen by a hash
+    of the id.
+    """
+    start = fit_scale(np.zeros((1, 3)), name)
+    if "yeo-johnson" in start.functions:
+        chosen = people.order_by(people["customer_id"].hexdigest("md5"), "customer_id").limit(SAMPLE)
+        table = chosen.select(**{m: chosen[m].cast("float64") for m in MEASURES}).to_pyarrow()
+        start = fit_scale(np.column_stack([table[m].to_numpy() for m in MEASURES]), name)
+    plain = replace(start, offsets=(0.0, 0.0, 0.0), divisors=(1.0, 1.0, 1.0))
+    points = people.select(**points_of(people, plain))
+    centring = SCALES[name][1]
+    if centring == "standard":
+        offsets, divisors = _moments(points)
+    elif centring == "minmax":
+        low, high = (_row(points, {x: getattr(points[x], how)() for x in _AXES}) for how in ("min", "max"))
+        offsets, divisors = low, [b - a for a, b in zip(low, high, strict=True)]
+    else:
+        quartiles: list[Any] = _row(points, {x: points[x].quantile([0.25, 0.5, 0.75]) for x in _AXES})
+        offsets, divisors = [q[1] for q in quartiles], [q[2] - q[0] for q in quartiles]
+    return replace(
+        plain,
+        offsets=(offsets[0], offsets[1], offsets[2]),
+        divisors=(divisors[0] or 1.0, divisors[1] or 1.0, divisors[2] or 1.0),
+    )
+
+
+def bin_customers(people: ir.Table, scale: Scale) -> Cells:
+    """Put customers into cells of 0.06 standard deviations; four queries or a few more.
+
+    Where that gives more than 100,000 cells, they are coarser.
+    """
+    points = people.select(**points_of(people, scale))
+    _, spreads = _moments(points)
+    grid, table = GRID, _cells(points, [GRID * (spread or 1.0) for spread in spreads])
+    while len(table) > MOST_CELLS:
+        grid *= 1.5
+        table = _cells(points, [grid * (spread or 1.0) for spread in spreads])
+    weights = np.array([row["n"] for row in table], dtype=float)
+    means = np.array([[row[x] for x in _AXES] for row in table], dtype=float) / weights[:, None]
+    squares = math.fsum(float(row["squares"]) for row in table)
+    within = squares - math.fsum((weights[:, None] * means**2).ravel())
+    return Cells(means=means, weights=weights, within=max(within, 0.0))
+
+
+def polish(people: ir.Table, scale: Scale, centres: Floats, *, steps: int = 3) -> Floats:
+    """Move centres by exact steps of Lloyd's algorithm over all customers; one query a step."""
+    points = people.select(**points_of(people, scale))
+    for _ in range(steps):
+        near = points.mutate(_nearest=nearest_centre(points, centres.tolist()))
+        sums = {x: near[x].cast(_FINE).sum() for x in _AXES}
+        rows = near.group_by("_nearest").agg(n=near.count(), **sums).to_pyarrow().to_pylist()
+        centres = centres.copy()
+        for row in rows:
+            centres[row["_nearest"]] = [float(row[x] / row["n"]) for x in _AXES]
+    return centres
+
+
+def _moments(points: ir.Table) -> tuple[list[float], list[float]]:
+    """Mean and population standard deviation of each axis; two queries."""
+    count = int(points.count().to_pyarrow().as_py())
+    sums = _row(points, {x: points[x].cast(_FINE).sum() for x in _AXES})
+    means = [float(total / count) for total in sums]
+    away = {x: (points[x] - mean) * (points[x] - mean) for x, mean in zip(_AXES, means, strict=True)}
+    squares = _row(points, {x: value.cast(_FINE).sum() for x, value in away.items()})
+    return means, [math.sqrt(total / count) for total in squares]
+
+
+def _cells(points: ir.Table, steps: list[float]) -> list[dict[str, Any]]:
+    """Count and sum the customers of each cell; one query."""
+    keys = {
+        f"_k{i}": (points[x] / step).floor().cast("int64") for i, (x, step) in enumerate(zip(_AXES, steps, strict=True))
+    }
+    square = sum((points[x] * points[x] for x in _AXES[1:]), points[_AXES[0]] * points[_AXES[0]])
+    table = points.group_by(**keys).agg(
+        n=points.count(), squares=square.cast(_FINE).sum(), **{x: points[x].cast(_FINE).sum() for x in _AXES}
+    )
+    rows: list[dict[str, Any]] = table.order_by(*keys).to_pyarrow().to_pylist()
+    return rows
+
+
+def _row(table: ir.Table, facts: dict[str, ir.Value]) -> list[Any]:
+    """Facts over all rows; one query."""
+    row = table.agg(**facts).to_pyarrow().to_pylist()[0]
+    return [row[name] for name in facts]

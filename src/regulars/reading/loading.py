@@ -1,0 +1,182 @@
+"""Text files → tables: typed in one pass where cells are plainly written, else all cells as text."""
+
+from __future__ import annotations
+
+import glob
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ibis
+
+from regulars.errors import SourceError
+from regulars.reading.cells import Opened, Part, append, count, name_of, same_columns
+from regulars.reading.connecting import connect
+from regulars.reading.fingerprints import fingerprinting
+from regulars.reading.plain import plainly
+from regulars.reading.sniffing import DELIMITERS, ENCODINGS, Dialect, sniff, transcode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ibis.backends.duckdb import Backend as DuckDB
+
+    from regulars.reading.connecting import Machine
+    from regulars.reading.plain import Settled
+    from regulars.reading.recognising import Recognised
+
+    Known = Callable[[tuple[str, ...]], Recognised | None]
+
+
+def open_text(paths: Sequence[Path], *, told: Machine, known: Known) -> Opened:
+    """Load text files, in one pass where they are plainly written.
+
+    That is tried first, on what the start of each file shows. A cell that it does not expect, anywhere, leads
+    to the careful way: the whole file decides its encoding, every cell is loaded as text and read afterwards.
+    """
+    fingerprint = fingerprinting(paths)
+    con = connect(told)
+    dialects = [sniff(path, fits=lambda header: known(header) is not None, whole=False) for path in paths]
+    same_columns(paths, [dialect.header for dialect in dialects])
+    typed = _typed(con, paths, dialects=dialects, known=known)
+    if typed is not None:
+        return Opened(
+            table=typed.table,
+            source="",
+            fingerprint=fingerprint,
+            delimiter=dialects[0].delimiter,
+            notes=(_spoken(dialects),),
+            clean=True,
+            blank=typed.blank,
+            dates=typed.note,
+        )
+    dialects = [sniff(path, fits=lambda header: known(header) is not None, whole=True) for path in paths]
+    same_columns(paths, [dialect.header for dialect in dialects])
+    cells, parts = None, []
+    for path, dialect in zip(paths, dialects, strict=True):
+        table = _load(con, path, dialect=dialect, told=told)
+        counted = " (counting the header as row 1)" if not dialect.skip else ""
+        parts.append(Part(name=path.name, rows=count(table), first=2 + dialect.skip, counted=counted))
+        cells = append(con, table, to=cells)
+    return Opened(
+        table=cells,
+        source="",
+        fingerprint=fingerprint,
+        parts=tuple(parts),
+        copied=True,
+        delimiter=dialects[0].delimiter,
+        notes=(_spoken(dialects),),
+    )
+
+
+def _spoken(dialects: Sequence[Dialect]) -> str:
+    """The encoding and the delimiter in words."""
+    delimiter = dialects[0].delimiter
+    encodings = " and ".join(sorted({ENCODINGS[dialect.encoding] for dialect in dialects}))
+    return f"Text in {encodings}, cells separated by {DELIMITERS.get(delimiter, repr(delimiter))}."
+
+
+def _typed(con: DuckDB, paths: Sequence[Path], *, dialects: Sequence[Dialect], known: Known) -> Settled | None:
+    """Load the files with types; None where any cell of any file needs more care."""
+    import duckdb
+
+    plans = [plainly(dialect, known(dialect.header)) for dialect in dialects]
+    ready = [plan for plan in plans if plan is not None]
+    if len(ready) < len(plans):
+        return None
+    loaded: ibis.Table | None = None
+    for path, dialect, plan in zip(paths, dialects, ready, strict=True):
+        view = _view(con, path, dialect=dialect)
+        try:
+            table = con.create_table(ibis.util.gen_name("lines"), plan.typed(view), temp=True)
+            loaded = append(con, table, to=loaded)
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error:
+            _drop(con, loaded)
+            return None
+        finally:
+            con.drop_view(name_of(view), force=True)
+    if loaded is None:  # pragma: no cover - there is always a file
+        return None
+    settled = ready[0].settled(loaded)
+    if settled is None:
+        _drop(con, loaded)
+    return settled
+
+
+def _drop(con: DuckDB, table: ibis.Table | None) -> None:
+    if table is not None:
+        con.drop_table(name_of(table))
+
+
+def _load(con: DuckDB, path: Path, *, dialect: Dialect, told: Machine) -> ibis.Table:
+    """Copy one text file into a temporary table, all cells as text.
+
+    DuckDB moves casts of a view into its CSV reader and then stops at the first bad cell: hence the copy.
+    """
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="regulars-", dir=told.folder) as folder:
+        clean = Path(folder) / "cells.csv"
+        plain = dialect.encoding == "utf-8"
+        if not plain:
+            transcode(path, clean, encoding=dialect.encoding)
+        try:
+            return _copy(con, path if plain else clean, dialect=dialect)
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error as error:
+            if "invalid state" not in str(error):
+                raise _broken(path, error) from error
+        _one_line_end(path, clean, encoding=dialect.encoding)
+        try:
+            return _copy(con, clean, dialect=dialect)
+        except duckdb.Error as error:
+            raise _broken(path, error) from error
+
+
+def _copy(con: DuckDB, path: Path, *, dialect: Dialect) -> ibis.Table:
+    return con.create_table(ibis.util.gen_name("cells"), _view(con, path, dialect=dialect), temp=True)
+
+
+def _view(con: DuckDB, path: Path, *, dialect: Dialect) -> ibis.Table:
+    return con.read_csv(
+        glob.escape(str(path)),
+        columns=dict.fromkeys(dialect.header, "VARCHAR"),
+        auto_detect=False,
+        hive_partitioning=False,
+        header=True,
+        skip=dialect.skip,
+        delim=dialect.delimiter,
+        quote='"',
+        escape='"',
+    )
+
+
+def _one_line_end(path: Path, target: Path, *, encoding: str) -> None:
+    r"""Write the file with `\n` only: DuckDB refuses files that mix line ends."""
+    transcode(path, target, encoding=encoding)
+    with target.open(encoding="utf-8", newline=None) as mixed:
+        text = mixed.read()
+    target.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _broken(path: Path, error: Exception) -> SourceError:
+    """DuckDB's complaint about a text file, in plain words."""
+    text = str(error)
+    line = re.search(r"Line: (\d+)", text)
+    cells = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text)
+    where = f"Line {int(line[1]):,} of {path.name}" if line else path.name
+    if cells:
+        return SourceError(
+            f"{where} has {cells[2]} cells, the header has {cells[1]}.",
+            hint="Put quotation marks around cells that contain the delimiter, or export the file again.",
+        )
+    if "quote" in text:
+        return SourceError(
+            f"{where} has a quotation mark that is not closed.",
+            hint="Close it, or double it inside of a cell.",
+        )
+    return SourceError(f"{where} cannot be read as a table of text.", hint="Export it again as CSV in UTF-8.")
