@@ -10,17 +10,10 @@ import ibis
 import ibis.expr.types as ir
 
 from regulars.cleaning.auditing import Audit, Counts, count_reasons, count_survivors, write_audit
-from regulars.cleaning.grouping import (
-    correct_orders,
-    find_copies,
-    group_orders,
-    number_countries,
-    numbered,
-    repeated,
-    surplus,
-    without,
-)
-from regulars.cleaning.netting import line_key, net_returns, returned_pairs
+from regulars.cleaning.copies import find_copies, numbered, repeated, surplus, without
+from regulars.cleaning.grouping import correct_orders, group_orders, number_countries
+from regulars.cleaning.matching import any_row, same
+from regulars.cleaning.netting import net_returns, returned_pairs
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED, Returns, Rule, rules_for
 from regulars.errors import NotEnoughDataError, OptionError
 from regulars.reading import Orders
@@ -163,8 +156,7 @@ class _Lines:
     def __init__(self, orders: Orders, rules: Sequence[Rule]) -> None:
         self.orders, self.rules = orders, rules
         self.columns = orders.table.columns
-        cases = [(rule.drop(orders.table), ibis.literal(number, "int16")) for number, rule in enumerate(rules)]
-        self.tagged = orders.table.mutate(_reason=ibis.cases(*cases, else_=ibis.literal(KEPT, "int16")))
+        self.tagged = self.tag(orders.table)
         self.with_copies = orders.has_order_id and orders.has_product
         self.countries = number_countries(orders.table) if "country" in self.columns else None
         self.copies: ir.Table | None = None
@@ -172,30 +164,37 @@ class _Lines:
         self.near: ir.Table | None = None
         self.changed: ir.Table | None = None
 
+    def tag(self, lines: ir.Table) -> ir.Table:
+        """Add `_reason`: the number of the first rule that asks for a line, or `KEPT`."""
+        cases = [(rule.drop(lines), ibis.literal(number, "int16")) for number, rule in enumerate(self.rules)]
+        return lines.mutate(_reason=ibis.cases(*cases, else_=ibis.literal(KEPT, "int16")))
+
     def look_closer(self, grouped: ir.Table, *, net: bool) -> None:
         """Find copies, and let returns take back what they undo."""
-        if self.with_copies and _any(grouped.filter(grouped["_suspect"])):
-            copies = find_copies(self.tagged, grouped, columns=self.columns).cache()
-            self.copies = copies if _any(copies) else None
+        if self.with_copies and any_row(grouped.filter(grouped["_suspect"])):
+            copies = find_copies(self.orders.table, grouped, tag=self.tag, columns=self.columns).cache()
+            self.copies = copies if any_row(copies) else None
         if not net:
             return
         measure = "quantity" if self.orders.has_product and self.orders.has_quantity else "amount"
         pairs = returned_pairs(self.tagged, measure=measure, has_product=self.orders.has_product).cache()
-        if not _any(pairs):
+        if not any_row(pairs):
             return
         self.pairs = pairs
-        near = numbered(self._of_pairs(self._purchases()))
+        near = numbered(self.tag(self._of_pairs(self.orders.table)))
+        near = near.filter(near["_reason"] == KEPT)  # only now: engines ask all lines for their reason first, else
         if self.copies is not None:
             extra = surplus(near, self.copies, columns=self.columns).cache()
-            near = near.anti_join(extra, "_id") if _any(extra) else near
+            near = near.anti_join(extra, "_id") if any_row(extra) else near
         net_lines = net_returns(near, measure=measure, has_product=self.orders.has_product).cache()
         self.near, self.changed = near, near.drop("_reason").inner_join(net_lines, "_id")
 
     def kept(self) -> ir.Table:
         """Clean lines: those that were never in doubt, and what is left of the others."""
-        lines = self._purchases()
+        lines = self.orders.table
         if self.pairs is not None:
             lines = self._of_pairs(lines, others=True)
+        lines = self._purchases(lines)
         if self.copies is not None:
             once = repeated(lines, self.copies, columns=self.columns)
             once = once.filter(once["_place"] == 0).drop("_place")
@@ -214,7 +213,7 @@ class _Lines:
         gone = self.changed.filter(self.changed["_reason"] != KEPT).select("customer_id", "order_id").distinct()
         long = grouped.filter((grouped["_reason"] == KEPT) & (grouped["first_at"].date() != grouped["last_at"].date()))
         long = long.semi_join(gone, ["customer_id", "order_id"]).select("customer_id", "order_id").cache()
-        if not _any(long):
+        if not any_row(long):
             return None
         left = self.kept().semi_join(long, ["customer_id", "order_id"])
         return left.group_by("customer_id", "order_id").agg(
@@ -240,7 +239,7 @@ class _Lines:
         """How many different products each customer keeps: all that were bought, less those wholly taken back."""
         if not self.orders.has_product:
             return None
-        bought = self._purchases()
+        bought = self._purchases(self.orders.table)
         counted = bought.group_by("customer_id").agg(products=bought["product_id"].nunique())
         if self.near is None or self.changed is None:
             return counted
@@ -261,7 +260,7 @@ class _Lines:
         pieces = []
         if self.copies is not None:
             dropped = without(dropped, self.copies, columns=self.columns)
-            again = repeated(self.tagged, self.copies, columns=self.columns)
+            again = self.tag(repeated(self.orders.table, self.copies, columns=self.columns))
             again = again.filter((again["_reason"] != KEPT) | (again["_place"] > 0))
             first = again["_place"] == 0
             if self.rules[0].name == "after as-of":
@@ -285,17 +284,16 @@ class _Lines:
         first = pieces[0].select(columns)
         return ibis.union(first, *(_like(first, piece) for piece in pieces[1:])) if len(pieces) > 1 else first
 
-    def _purchases(self) -> ir.Table:
-        """Lines that no rule asked for; returns are still among them."""
-        return self.tagged.filter(self.tagged["_reason"] == KEPT)
+    def _purchases(self, lines: ir.Table) -> ir.Table:
+        """Lines that no rule asks for; returns are still among them."""
+        tagged = self.tag(lines)
+        return tagged.filter(tagged["_reason"] == KEPT)
 
     def _of_pairs(self, lines: ir.Table, *, others: bool = False) -> ir.Table:
         """Lines of the pairs that have a return, or all others."""
         assert self.pairs is not None
-        keyed = lines.mutate(**line_key(lines, has_product=self.orders.has_product))
-        keys = self.pairs.columns
-        found = keyed.anti_join(self.pairs, keys) if others else keyed.semi_join(self.pairs, keys)
-        return found.drop(*keys)
+        conditions = same(lines, self.pairs, self.pairs.columns)
+        return lines.anti_join(self.pairs, conditions) if others else lines.semi_join(self.pairs, conditions)
 
     def _left(self) -> ir.Table:
         """Changed lines of which something is left."""
@@ -311,7 +309,3 @@ def _named(lines: ir.Table, names: Sequence[tuple[int, str]]) -> ir.StringValue:
 def _like(first: ir.Table, other: ir.Table) -> ir.Table:
     """The columns of a table as another has them."""
     return other.select(**{name: other[name].cast(kind) for name, kind in first.schema().items()})
-
-
-def _any(table: ir.Table) -> bool:
-    return bool(table.limit(1).count().to_pyarrow().as_py())

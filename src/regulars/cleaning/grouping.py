@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from inspect import Parameter, Signature
-from typing import Any
-
 import ibis
 import ibis.expr.datatypes as dt
-import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
+from regulars.cleaning.matching import can_hash, native, row_hash, same
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED
 from regulars.schema import MONEY
 
-__all__ = [
-    "correct_orders",
-    "find_copies",
-    "group_orders",
-    "number_countries",
-    "numbered",
-    "repeated",
-    "surplus",
-    "without",
-]
+__all__ = ["ORDER", "correct_orders", "group_orders", "number_countries"]
 
 ORDER = ("customer_id", "order_id", "_reason")
 _MASKS = 3  # bit masks per order; an order in which no mask shows a bit twice has no two equal lines
-
-
-def can_hash(table: ir.Table) -> bool:
-    """Whether the table's engine has a fast 64-bit hash over several columns."""
-    return bool(table.get_backend().name == "duckdb")
-
-
-def row_hash(table: ir.Table, names: Sequence[str]) -> ir.IntegerValue:
-    """64-bit hash of some columns: DuckDB's own, because ibis' `hash` takes a way through text."""
-    cells = [table[name] for name in names]
-    return _native("hash", tuple(cell.type() for cell in cells), dt.uint64)(*cells)
-
-
-@cache
-def _native(name: str, kinds: tuple[dt.DataType, ...], result: dt.DataType) -> Any:
-    """A function of the engine itself, of arguments of these types."""
-
-    def function(*cells: object) -> None: ...
-
-    places = [Parameter(f"cell_{i}", Parameter.POSITIONAL_ONLY) for i in range(len(kinds))]
-    function.__signature__ = Signature(places)  # type: ignore[attr-defined]
-    return ibis.udf.scalar.builtin(name=name, signature=(kinds, result))(function)
 
 
 def number_countries(lines: ir.Table) -> ir.Table:
@@ -96,82 +60,10 @@ def group_orders(lines: ir.Table, *, with_copies: bool, countries: ir.Table | No
     )
     suspect = grouped["lines"] > 1 if with_copies else ibis.literal(False)
     for name in masks:
-        suspect = suspect & (_native("bit_count", (dt.uint64,), dt.int64)(grouped[name]) < grouped["lines"])
+        suspect = suspect & (native("bit_count", (dt.uint64,), dt.int64)(grouped[name]) < grouped["lines"])
     return grouped.mutate(
         amount=grouped["amount"].cast(MONEY), lines=grouped["lines"].cast("int32"), _suspect=suspect
     ).drop(*masks)
-
-
-def find_copies(lines: ir.Table, grouped: ir.Table, *, columns: Sequence[str]) -> ir.Table:
-    """Find lines that stand more than once, all columns equal, in the suspect orders only.
-
-    Returns
-    -------
-    ibis.Table
-        One row per such line: `ORDER`, its key (`_row`, a 64-bit hash of all columns; where the engine has none, all
-        columns), `amount`, and `copies`, how often it stands.
-    """
-    suspects = grouped.filter(grouped["_suspect"]).select(_order=grouped["order_id"].fill_null("")).distinct()
-    suspects = suspects.cache()
-    near = lines.semi_join(suspects, lines["order_id"].fill_null("") == suspects["_order"])
-    if not can_hash(lines):
-        found = near.group_by(*columns, "_reason").agg(copies=near.count())
-        return found.filter(found["copies"] > 1)
-    near = near.select(*ORDER, _line=ibis.struct({"row": row_hash(near, columns), "amount": near["amount"]}))
-    per_order = near.group_by(*ORDER).agg(_all=near["_line"].collect(), _count=near.count())
-    different = _native("list_unique", (per_order["_all"].type(),), dt.int64)(per_order["_all"])
-    twice = per_order.filter(different < per_order["_count"])
-    each = twice.select(*ORDER, _line=twice["_all"].unnest())
-    each = each.select(*ORDER, _row=each["_line"]["row"], amount=each["_line"]["amount"])
-    found = each.group_by(*ORDER, "_row").agg(copies=each.count(), amount=each["amount"].max())
-    return found.filter(found["copies"] > 1)
-
-
-def numbered(lines: ir.Table) -> ir.Table:
-    """Keep lines inside the engine, each with a number `_id`: its place in the table, where the engine knows that."""
-    if lines.get_backend().has_operation(ops.RowID):
-        kept = lines.cache()
-        return kept.mutate(_id=kept.rowid())
-    return lines.mutate(_id=ibis.row_number()).cache()
-
-
-def without(lines: ir.Table, copies: ir.Table, *, columns: Sequence[str]) -> ir.Table:
-    """Leave out the lines that stand more than once, all of them; `copies` is from `find_copies`."""
-    if not can_hash(lines):
-        placed = _placed(lines, columns)
-        return placed.filter(placed["_times"] == 1).drop("_times", "_place")
-    marked = lines.mutate(_row=row_hash(lines, columns))
-    return marked.anti_join(copies, _same(marked, copies)).drop("_row")
-
-
-def repeated(lines: ir.Table, copies: ir.Table, *, columns: Sequence[str]) -> ir.Table:
-    """Give the lines that stand more than once, each with its `_place` among its like, from 0."""
-    if can_hash(lines):
-        near = lines.semi_join(copies, lines["order_id"].fill_null("") == copies["order_id"].fill_null(""))
-        near = near.mutate(_row=row_hash(near, columns))
-        lines = near.semi_join(copies, _same(near, copies))
-        placed = _placed(lines, ("order_id", "_row")).drop("_row")
-    else:
-        placed = _placed(lines, columns)
-    return placed.filter(placed["_times"] > 1).drop("_times")
-
-
-def surplus(lines: ir.Table, copies: ir.Table, *, columns: Sequence[str]) -> ir.Table:
-    """Find the lines beyond the first of each that stands more than once: a table of their `_id`."""
-    again = repeated(lines, copies, columns=columns)
-    return again.filter(again["_place"] > 0).select("_id")
-
-
-def _same(lines: ir.Table, copies: ir.Table) -> tuple[ir.BooleanValue, ir.BooleanValue]:
-    return lines["_row"] == copies["_row"], lines["order_id"].fill_null("") == copies["order_id"].fill_null("")
-
-
-def _placed(lines: ir.Table, by: Sequence[str]) -> ir.Table:
-    """Number lines among their like: `_place` from 0, and `_times`, how often they stand."""
-    order = "_id" if "_id" in lines.columns else None
-    return lines.mutate(
-        _place=ibis.row_number().over(group_by=by, order_by=order), _times=lines.count().over(group_by=by)
-    )
 
 
 def correct_orders(
@@ -257,9 +149,5 @@ def _loss(table: ir.Table, *, gone: ir.Value, bought: ir.Value, money: ir.Value)
 
 def _join(orders: ir.Table, facts: ir.Table) -> ir.Table:
     """Add facts to orders; an order without a number is one order."""
-    facts = facts.rename(_customer="customer_id", _order="order_id")
-    same = (
-        orders["customer_id"] == facts["_customer"],
-        orders["order_id"].fill_null("") == facts["_order"].fill_null(""),
-    )
-    return orders.left_join(facts, same).drop("_customer", "_order")
+    keys = ["customer_id", "order_id"]
+    return orders.left_join(facts, same(orders, facts, keys)).drop(f"{key}_right" for key in keys)

@@ -10,21 +10,13 @@ import ibis.expr.types as ir
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED
 from regulars.schema import MONEY
 
-__all__ = ["line_key", "net_returns", "returned_pairs"]
-
-
-def line_key(lines: ir.Table, *, has_product: bool) -> dict[str, ir.Value]:
-    """Columns within which returns look for purchases: the customer, and the product where there is one."""
-    keys: dict[str, ir.Value] = {"_customer": lines["customer_id"]}
-    if has_product:
-        keys["_product"] = lines["product_id"].fill_null("")
-    return keys
+__all__ = ["net_returns", "returned_pairs"]
 
 
 def returned_pairs(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table:
     """(customer, product) pairs that have a return; `measure` is ``"quantity"`` or ``"amount"``."""
     back = lines.filter((lines["_reason"] == KEPT) & (lines[measure] < 0))
-    return back.select(**line_key(back, has_product=has_product)).distinct()
+    return back.select("customer_id", *(["product_id"] if has_product else [])).distinct()
 
 
 def net_returns(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table:
@@ -45,7 +37,9 @@ def net_returns(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table
         One row per line that changed: `_id`, `_reason`, what is left of it (`_left_quantity`, `_left_amount`), what went
         back (`_undone`, `_undone_quantity`), and what of a return found no purchase (`_unmatched`, money).
     """
-    keys = line_key(lines, has_product=has_product)
+    keys: dict[str, ir.Value] = {"_customer": lines["customer_id"]}
+    if has_product:
+        keys["_product"] = lines["product_id"].fill_null("")
     price = lines["unit_price"] if measure == "quantity" else lines["amount"].abs()
     narrow = lines.select(
         "_id", "ordered_at", "order_id", "unit_price", "quantity", "amount", **keys, _q=lines[measure], _price=price
