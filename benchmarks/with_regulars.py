@@ -63,7 +63,7 @@ def clean_rfm(source: str, folder: Path, *, clock: Clock, queries: Queries, mach
     cleaned = regulars.clean(orders)
     audit = cleaned.audit
     begin("count per customer")
-    people = regulars.build_features(cleaned, as_of=audit.last_day + timedelta(days=1))
+    people = regulars.build_rfm(cleaned, as_of=audit.last_day + timedelta(days=1))
     folder.mkdir(parents=True, exist_ok=True)
     people.select("customer_id", "recency_days", "frequency", "monetary").to_parquet(folder / "customers.parquet")
     return {

@@ -63,7 +63,9 @@ def features(lines: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
         gaps = [(later - earlier).days for earlier, later in pairwise(days)]
         money = own["amount"].sum()
         # an order has one country, the first by name
-        spent = own.assign(country=own.groupby("order_id")["country"].transform("min")).groupby("country")["amount"].sum()
+        spent = (
+            own.assign(country=own.groupby("order_id")["country"].transform("min")).groupby("country")["amount"].sum()
+        )
         found[customer] = {
             "first_order": days[0],
             "last_order": days[-1],

@@ -33,6 +33,7 @@ _HOMES = {
     "Segmentation": "pipeline",
     "assign": "pipeline",
     "build_features": "features",
+    "build_rfm": "features",
     "clean": "cleaning",
     "draw_figures": "figures",
     "fit_scale": "clustering",

@@ -255,7 +255,8 @@ def segment(
     progress
         Called with the stage in words, steps done and steps in all.
     **more
-        Fields of `Options`, and reading options: `layout`, `sheet`, `dayfirst`, `currency`, `unreadable`.
+        Fields of `Options`, and reading options: `layout`, `sheet`, `dayfirst`, `currency`, `unreadable`, `memory_limit`,
+        `threads`, `temp_dir`.
 
     Returns
     -------
@@ -335,7 +336,7 @@ def assign(
     as_of
         Day from which recency is counted; default: the day after the last day of the source.
     **reading
-        Reading options: `layout`, `sheet`, `dayfirst`, `currency`, `unreadable`.
+        Reading options: `layout`, `sheet`, `dayfirst`, `currency`, `unreadable`, `memory_limit`, `threads`, `temp_dir`.
     """
     orders = source if isinstance(source, Orders) else read(source, columns=columns, **reading)
     cleaned = clean(orders, returns=model.returns, all_products=model.all_products, as_of=as_of)  # type: ignore[arg-type]
@@ -358,7 +359,9 @@ def _silent(stage: str, done: int, total: int) -> None:
     """Show no progress."""
 
 
-READING_OPTIONS = ("layout", "sheet", "dayfirst", "currency", "unreadable")
+READING_OPTIONS = (
+    "layout", "sheet", "dayfirst", "currency", "unreadable", "memory_limit", "threads", "temp_dir",
+)  # fmt: skip
 
 
 def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
@@ -450,6 +453,8 @@ def _described(
     )
     labelled = _kept(_ordered(model.label(numbered.drop("segment_id"))), count)
     knives = {new: tuple(estimator.silhouettes_[old].round(4).tolist()) for new, old in enumerate(order)}
+    spending = describe_spending(cleaned.orders)
+    cleaned.release_orders()
     total = labelled.agg(n=labelled.count(), orders=labelled["frequency"].sum(), revenue=labelled["monetary"].sum())
     totals = total.to_pyarrow().to_pylist()[0]
     return Segmentation(
@@ -474,7 +479,7 @@ def _described(
         silhouettes=knives,
         high_value=high_value_customers(labelled),
         at_risk=at_risk_customers(labelled, model.gaps),
-        spending=describe_spending(cleaned.orders),
+        spending=spending,
         sample=_sample(labelled),
         model=model,
         customers=labelled,

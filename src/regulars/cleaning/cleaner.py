@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
 from regulars.cleaning.auditing import Audit, Counts, count_reasons, count_survivors, write_audit
 from regulars.cleaning.copies import find_copies, numbered, repeated, surplus, without
-from regulars.cleaning.grouping import correct_orders, group_orders, number_countries
+from regulars.cleaning.grouping import correct_orders, count_losses, group_orders, number_countries
 from regulars.cleaning.matching import any_row, same
 from regulars.cleaning.netting import net_returns, returned_pairs
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED, Returns, Rule, rules_for
@@ -51,6 +52,11 @@ class Cleaned:
     set_aside: ir.Table
     returned: ir.Table
     products: ir.Table | None
+    _held: Any = field(repr=False)
+
+    def release_orders(self) -> None:
+        """Give back the memory of `orders`, when only `table` and `set_aside` are still needed."""
+        self._held.release()
 
 
 def clean(
@@ -122,10 +128,14 @@ def clean(
             f"All lines of {orders.source} are on or after {as_of}; they run from {first} to {last}.",
             hint="Give a later --as-of (as_of=), or leave it out: then it is the day after the last day.",
         )
-    corrected = correct_orders(grouped, copies=lines.copies, changed=lines.changed, days=lines.days(grouped)).cache()
+    losses = count_losses(copies=lines.copies, changed=lines.changed)
+    corrected = correct_orders(grouped, losses=losses, days=lines.days(grouped)).cache()
+    if losses is not None:
+        losses.release()
     others = grouped.filter(grouped["_reason"] != KEPT).select("customer_id", "order_id", "_reason").cache()
     grouped.release()
     counts = Counts(reasons=reasons, survivors=count_survivors(others, corrected), **whole)
+    others.release()
     audit = write_audit(counts, rules=chosen, returns=returns, with_copies=lines.with_copies)
     if audit.kept.rows_left == 0:
         raise NotEnoughDataError(
@@ -139,6 +149,7 @@ def clean(
         set_aside=lines.set_aside(),
         returned=lines.returned(),
         products=lines.products(),
+        _held=corrected,
     )
 
 
@@ -172,7 +183,7 @@ class _Lines:
     def look_closer(self, grouped: ir.Table, *, net: bool) -> None:
         """Find copies, and let returns take back what they undo."""
         if self.with_copies and any_row(grouped.filter(grouped["_suspect"])):
-            copies = find_copies(self.orders.table, grouped, tag=self.tag, columns=self.columns).cache()
+            copies = find_copies(self.orders.table, grouped, tag=self.tag, columns=self.columns)
             self.copies = copies if any_row(copies) else None
         if not net:
             return
@@ -186,7 +197,7 @@ class _Lines:
         if self.copies is not None:
             extra = surplus(near, self.copies, columns=self.columns).cache()
             near = near.anti_join(extra, "_id") if any_row(extra) else near
-        net_lines = net_returns(near, measure=measure, has_product=self.orders.has_product).cache()
+        net_lines = net_returns(near, measure=measure, has_product=self.orders.has_product)
         self.near, self.changed = near, near.drop("_reason").inner_join(net_lines, "_id")
 
     def kept(self) -> ir.Table:

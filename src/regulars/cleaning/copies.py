@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -34,14 +35,14 @@ def find_copies(
     Returns
     -------
     ibis.Table
-        One row per such line: `ORDER`, its key (`_row`, a 64-bit hash of all columns; where the engine has none, all
-        columns), `amount`, and `copies`, how often it stands.
+        Kept inside the engine, one row per such line: `ORDER`, its key (`_row`, a 64-bit hash of all columns; where the
+        engine has none, all columns), `amount`, and `copies`, how often it stands.
     """
     suspects = grouped.filter(grouped["_suspect"]).select("order_id").distinct().cache()
     near = tag(lines.semi_join(suspects, same(lines, suspects, ["order_id"])))
     if not can_hash(lines):
         found = near.group_by(*columns, "_reason").agg(copies=near.count())
-        return found.filter(found["copies"] > 1)
+        return _finished(found.filter(found["copies"] > 1), suspects)
     near = near.select(*ORDER, _line=ibis.struct({"row": row_hash(near, columns), "amount": near["amount"]}))
     per_order = near.group_by(*ORDER).agg(_all=near["_line"].collect(include_null=True), _count=near.count())
     different = native("list_unique", (per_order["_all"].type(),), dt.int64)(per_order["_all"])
@@ -49,7 +50,14 @@ def find_copies(
     each = twice.select(*ORDER, _line=twice["_all"].unnest())
     each = each.select(*ORDER, _row=each["_line"]["row"], amount=each["_line"]["amount"])
     found = each.group_by(*ORDER, "_row").agg(copies=each.count(), amount=each["amount"].max())
-    return found.filter(found["copies"] > 1)
+    return _finished(found.filter(found["copies"] > 1), suspects)
+
+
+def _finished(found: ir.Table, helper: Any) -> ir.Table:
+    """Keep a result inside the engine, and give back what it was made with."""
+    kept = found.cache()
+    helper.release()
+    return kept
 
 
 def numbered(lines: ir.Table) -> ir.Table:

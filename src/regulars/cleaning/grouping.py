@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
@@ -10,7 +12,7 @@ from regulars.cleaning.matching import can_hash, native, row_hash, same
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED
 from regulars.schema import MONEY
 
-__all__ = ["ORDER", "correct_orders", "group_orders", "number_countries"]
+__all__ = ["ORDER", "correct_orders", "count_losses", "group_orders", "number_countries"]
 
 ORDER = ("customer_id", "order_id", "_reason")
 _MASKS = 3  # bit masks per order; an order in which no mask shows a bit twice has no two equal lines
@@ -66,19 +68,15 @@ def group_orders(lines: ir.Table, *, with_copies: bool, countries: ir.Table | No
     ).drop(*masks)
 
 
-def correct_orders(
-    grouped: ir.Table, *, copies: ir.Table | None, changed: ir.Table | None, days: ir.Table | None
-) -> ir.Table:
+def correct_orders(grouped: ir.Table, *, losses: ir.Table | None, days: ir.Table | None) -> ir.Table:
     """Take copies and returns out of the orders.
 
     Parameters
     ----------
     grouped
         From `group_orders`.
-    copies
-        From `find_copies`.
-    changed
-        Lines that netting changed: `customer_id`, `order_id`, `_reason`, `amount` before, `_undone`.
+    losses
+        From `count_losses`.
     days
         `customer_id`, `order_id`, `first_at`, `last_at` of orders over several days that lost a line.
 
@@ -89,7 +87,6 @@ def correct_orders(
         why nothing is left.
     """
     orders = grouped.filter(grouped["_reason"] == KEPT).drop("_reason", "_suspect")
-    losses = _losses(copies, changed)
     if losses is not None:
         orders = _join(orders, losses)
         left = orders["lines"] - orders["_gone"].fill_null(0)
@@ -112,8 +109,21 @@ def correct_orders(
     return orders.drop("lines")
 
 
-def _losses(copies: ir.Table | None, changed: ir.Table | None) -> ir.Table | None:
-    """Lines and money that kept orders lose: `_gone`, of these `_bought` (purchases taken back), and `_money`."""
+def count_losses(*, copies: ir.Table | None, changed: ir.Table | None) -> Any:
+    """Lines and money that kept orders lose: `_gone`, of these `_bought` (purchases taken back), and `_money`.
+
+    Parameters
+    ----------
+    copies
+        From `find_copies`.
+    changed
+        Lines that netting changed: `customer_id`, `order_id`, `_reason`, `amount` before, `_undone`.
+
+    Returns
+    -------
+    ibis.CachedTable or None
+        One row per order that loses something, kept inside the engine.
+    """
     parts = []
     if copies is not None:
         twice = copies.filter(copies["_reason"] == KEPT)
@@ -132,9 +142,10 @@ def _losses(copies: ir.Table | None, changed: ir.Table | None) -> ir.Table | Non
     if not parts:
         return None
     lost = ibis.union(*parts) if len(parts) > 1 else parts[0]
-    return lost.group_by("customer_id", "order_id").agg(
+    lost = lost.group_by("customer_id", "order_id").agg(
         _gone=lost["_gone"].sum(), _bought=lost["_bought"].sum(), _money=lost["_money"].sum()
     )
+    return lost.cache()
 
 
 def _loss(table: ir.Table, *, gone: ir.Value, bought: ir.Value, money: ir.Value) -> ir.Table:

@@ -34,8 +34,9 @@ def net_returns(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table
     Returns
     -------
     ibis.Table
-        One row per line that changed: `_id`, `_reason`, what is left of it (`_left_quantity`, `_left_amount`), what went
-        back (`_undone`, `_undone_quantity`), and what of a return found no purchase (`_unmatched`, money).
+        Kept inside the engine, one row per line that changed: `_id`, `_reason`, what is left of it (`_left_quantity`,
+        `_left_amount`), what went back (`_undone`, `_undone_quantity`), and what of a return found no purchase
+        (`_unmatched`, money).
     """
     keys: dict[str, ir.Value] = {"_customer": lines["customer_id"]}
     if has_product:
@@ -57,7 +58,7 @@ def net_returns(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table
         else_=ibis.literal(KEPT, "int16"),
     )
     quantity = left if measure == "quantity" else (done["quantity"] * left / done["_whole"])
-    return done.filter(~bought | (left != done["_whole"])).select(
+    changed = done.filter(~bought | (left != done["_whole"])).select(
         "_id",
         _reason=reason,
         _left_quantity=bought.ifelse(quantity, done["quantity"]).cast(MONEY),
@@ -66,6 +67,9 @@ def net_returns(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table
         _undone_quantity=bought.ifelse(done["quantity"] - quantity, 0).cast(MONEY),
         _unmatched=bought.ifelse(0, -value).cast(MONEY),
     )
+    changed = changed.cache()
+    first.release()
+    return changed
 
 
 def _undo(lines: ir.Table, *, by: Sequence[str]) -> ir.Table:
