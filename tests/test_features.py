@@ -150,6 +150,23 @@ def test_an_order_over_two_days_that_loses_its_second_day(shop):
     assert (found["bob"]["last_order"], found["bob"]["median_gap_days"]) == (date(2024, 1, 20), 9.5)  # 4 and 15
 
 
+def test_lines_without_an_order_number_are_one_order_over_its_days(shop):
+    orders = shop(
+        """
+        invoice  date              customer  product  quantity  price
+        -        2024-01-01 10:00  ann       mug      1         10
+        -        2024-01-05 10:00  ann       pot      1         10
+        -        2024-01-20 10:00  ann       cup      1         5
+        -        2024-01-20 11:00  ann       cup      -1        5
+        7        2024-01-01 10:00  bob       mug      1         10
+        """
+    )
+
+    found = customers(rg.clean(orders))["ann"]
+
+    assert (found["frequency"], found["last_order"], found["median_gap_days"]) == (1, date(2024, 1, 5), 4.0)
+
+
 def test_without_order_numbers_an_order_is_a_day(shop):
     orders = shop(
         """

@@ -9,6 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from regulars.cleaning import Cleaned
+from regulars.cleaning.matching import any_row, same
 from regulars.schema import CUSTOMERS
 
 __all__ = ["build_features", "build_rfm", "find_gaps", "purchase_gaps"]
@@ -140,10 +141,11 @@ def _days(bought: ir.Table | Cleaned) -> ir.Table:
     orders, lines = bought.orders, bought.table
     first, last = orders["first_at"].date(), orders["last_at"].date()
     days = orders.select("customer_id", day=first)
-    long = orders.filter(first != last).select("customer_id", "order_id")
-    if not long.limit(1).count().to_pyarrow().as_py():
+    keys = ["customer_id", "order_id"]
+    long = orders.filter(first != last).select(keys).cache()
+    if not any_row(long):
         return days
-    more = lines.semi_join(long, ["customer_id", "order_id"])
+    more = lines.semi_join(long, same(lines, long, keys))
     return days.union(more.select("customer_id", day=more["ordered_at"].date()))
 
 

@@ -21,7 +21,8 @@ MB, GB = 10**6, 10**9
 LARGE = 1_000_000
 
 BASE_MEMORY = 500 * MB  # Python, its libraries, the points of the customers and the figures
-WORKING_BYTES = 22  # a line's share of what the engine holds of orders and customers
+WORKING_BYTES = 36  # a line's share of what the engine holds of orders and customers
+SPILLING = 4  # disk that is used for each byte beyond the memory limit: spilled pages are written more than once
 COPIED_BYTES = 90  # a line of a text file or workbook as a row of typed columns in the engine
 RESULT_BYTES = 9  # a line's share of customers.parquet, audiences and set_aside.parquet; customers.csv adds 7
 RESULT_BASE = 3 * MB  # figures and facts
@@ -153,7 +154,7 @@ def plan(
         size=size,
         memory=BASE_MEMORY + min(held, limit),
         memory_limit=limit,
-        spill=max(0, held - limit),
+        spill=SPILLING * max(0, held - limit),
         temp_dir=told.folder,
         results=RESULT_BASE + size.lines * RESULT_BYTES if output is not None else 0,
         output=None if output is None else Path(output),

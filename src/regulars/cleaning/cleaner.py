@@ -37,9 +37,6 @@ class Cleaned:
         `country` where the source has one.
     audit
         What was set aside, by rule.
-    set_aside
-        Every row that was set aside with its `reason`, the source's further columns kept; of a partly returned purchase
-        the part that went back (reason `returned part`). Lazy.
     returned
         `customer_id`, `returned_amount`: money taken back per customer.
     products
@@ -49,10 +46,19 @@ class Cleaned:
     table: ir.Table
     orders: ir.Table
     audit: Audit
-    set_aside: ir.Table
     returned: ir.Table
     products: ir.Table | None
+    _lines: _Lines = field(repr=False)
     _held: Any = field(repr=False)
+
+    @property
+    def set_aside(self) -> ir.Table:
+        """Every row that was set aside with its `reason`, the source's further columns kept; lazy.
+
+        Of a partly returned purchase it has the part that went back (reason `returned part`). Where lines stood more than
+        once, one query the first time.
+        """
+        return self._lines.set_aside()
 
     def release_orders(self) -> None:
         """Give back the memory of `orders`, when only `table` and `set_aside` are still needed."""
@@ -146,9 +152,9 @@ def clean(
         table=lines.kept(),
         orders=lines.with_country(corrected.filter(corrected["_last"] == KEPT).drop("_last")),
         audit=audit,
-        set_aside=lines.set_aside(),
         returned=lines.returned(),
         products=lines.products(),
+        _lines=lines,
         _held=corrected,
     )
 
@@ -161,7 +167,7 @@ class _Lines:
     """Order lines on their way: all of them, lazy, and the few that need a closer look, kept inside the engine.
 
     `copies` are lines that stand more than once; `near` the lines of the pairs that have a return, one of each;
-    `changed` those of them that netting changed. They are `None` where there are none.
+    `changed` those of them that netting changed; `again` all copies. They are `None` where there are none.
     """
 
     def __init__(self, orders: Orders, rules: Sequence[Rule]) -> None:
@@ -174,6 +180,7 @@ class _Lines:
         self.pairs: ir.Table | None = None
         self.near: ir.Table | None = None
         self.changed: ir.Table | None = None
+        self.again: ir.Table | None = None
 
     def tag(self, lines: ir.Table) -> ir.Table:
         """Add `_reason`: the number of the first rule that asks for a line, or `KEPT`."""
@@ -221,15 +228,15 @@ class _Lines:
         """First and last time of orders that run over several days and lost a line to returns; one query where any do."""
         if self.changed is None:
             return None
-        gone = self.changed.filter(self.changed["_reason"] != KEPT).select("customer_id", "order_id").distinct()
+        keys = ["customer_id", "order_id"]
+        gone = self.changed.filter(self.changed["_reason"] != KEPT).select(keys).distinct()
         long = grouped.filter((grouped["_reason"] == KEPT) & (grouped["first_at"].date() != grouped["last_at"].date()))
-        long = long.semi_join(gone, ["customer_id", "order_id"]).select("customer_id", "order_id").cache()
+        long = long.semi_join(gone, same(long, gone, keys)).select(keys).cache()
         if not any_row(long):
             return None
-        left = self.kept().semi_join(long, ["customer_id", "order_id"])
-        return left.group_by("customer_id", "order_id").agg(
-            first_at=left["ordered_at"].min(), last_at=left["ordered_at"].max()
-        )
+        left = self.kept()
+        left = left.semi_join(long, same(left, long, keys))
+        return left.group_by(keys).agg(first_at=left["ordered_at"].min(), last_at=left["ordered_at"].max())
 
     def with_country(self, orders: ir.Table) -> ir.Table:
         """Orders with the name of their country instead of its number."""
@@ -271,8 +278,9 @@ class _Lines:
         pieces = []
         if self.copies is not None:
             dropped = without(dropped, self.copies, columns=self.columns)
-            again = self.tag(repeated(self.orders.table, self.copies, columns=self.columns))
-            again = again.filter((again["_reason"] != KEPT) | (again["_place"] > 0))
+            if self.again is None:  # kept: engines work out all lines first where a query names them twice
+                self.again = self.tag(repeated(self.orders.table, self.copies, columns=self.columns)).cache()
+            again = self.again.filter((self.again["_reason"] != KEPT) | (self.again["_place"] > 0))
             first = again["_place"] == 0
             if self.rules[0].name == "after as-of":
                 first = first | (again["_reason"] == 0)
