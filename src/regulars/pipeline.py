@@ -286,9 +286,13 @@ def segment(
     as_of = asked.as_of or cleaned.audit.last_day + timedelta(days=1)
     tell("Counting per customer", 0, 0)
     between = find_gaps(cleaned).cache()
-    people = with_value_percentile(build_features(cleaned, as_of=as_of, gaps=between)).cache()
+    products = None if cleaned.products is None else cleaned.products.cache()  # the heaviest count, on its own
+    counted = build_features(replace(cleaned, products=products), as_of=as_of, gaps=between)
+    people = with_value_percentile(counted).cache()
     gaps = measure_gaps(purchase_gaps(between))
-    between.release()
+    for done in (between, products):
+        if done is not None:
+            done.release()
     cuts = learn_cuts(people, levels=pack.levels, recency_days=pack.recency_days)
     tell("Clustering", 0, 0)
     scale, estimator = _clustered(people, asked, progress=lambda done, total: tell("Clustering", done, total))

@@ -48,14 +48,14 @@ class Cost:
 
 #: Stages by the name, or the first word, that they are told by; in the order in which they run.
 COSTS: Mapping[str, Cost] = {
-    "Reading": Cost(base=1.0, per_million=0.1, per_million_copied=0.7),
-    "Cleaning": Cost(base=1.0, per_million=0.35),
-    "Counting per customer": Cost(base=0.5, per_million=0.12),
-    "Clustering": Cost(base=12.0, per_million=0.03),
-    "Describing the segments": Cost(base=1.0, per_million=0.1),
-    "Assigning": Cost(base=1.5, per_million=0.5),
-    "Writing customers": Cost(base=0.3, per_million=0.12),
-    "Writing what was set aside": Cost(base=0.2, per_million=0.08),
+    "Reading": Cost(base=0.7, per_million=0.12, per_million_copied=0.7),
+    "Cleaning": Cost(base=2.0, per_million=0.9),
+    "Counting per customer": Cost(base=0.5, per_million=0.8),
+    "Clustering": Cost(base=5.0, per_million=0.06),
+    "Describing the segments": Cost(base=1.0, per_million=0.25),
+    "Assigning": Cost(base=3.0, per_million=1.7),
+    "Writing customers": Cost(base=0.7, per_million=0.3),
+    "Writing what was set aside": Cost(base=0.4, per_million=0.45),
     "Drawing": Cost(base=5.0, per_million=0.0),
     "Writing the record": Cost(base=0.1, per_million=0.0),
 }
@@ -190,7 +190,7 @@ def _check_spill(made: Plan) -> None:
     free = _free(made.temp_dir)
     if free is None or not _too_little(free, made.spill):
         return
-    there, enough = machine_memory(), made.memory_limit + made.spill
+    there, enough = machine_memory(), made.memory_limit + made.spill // SPILLING
     more = f", or give more memory with --memory-limit {_option(enough)}" if there and enough < 0.8 * there else ""
     raise MachineError(
         f"Beyond its {amount(made.memory_limit)} of memory the run needs about {amount(made.spill)} of disk in "
