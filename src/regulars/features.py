@@ -76,10 +76,12 @@ def build_rfm(bought: ir.Table | Cleaned, *, as_of: date) -> ir.Table:
 
     Examples
     --------
-    >>> import regulars as rg, datetime as dt
-    >>> cleaned = rg.clean(rg.read(rg.make_orders(50, seed=1).orders))
-    >>> build_rfm(cleaned, as_of=dt.date(2024, 12, 31)).frequency.sum().to_pyarrow().as_py()
-    0
+    >>> import ibis, datetime as dt
+    >>> lines = ibis.memtable({"customer_id": ["a", "a", "b"], "order_id": ["1", "2", "3"],
+    ...     "ordered_at": [dt.datetime(2024, 1, d, 10) for d in (1, 8, 3)], "amount": [5.0, 7.5, 3.0]})
+    >>> people = build_rfm(lines, as_of=dt.date(2024, 1, 10)).order_by("customer_id")
+    >>> people.select("recency_days", "frequency", "tenure_days").to_pyarrow().to_pylist()
+    [{'recency_days': 2, 'frequency': 2, 'tenure_days': 9}, {'recency_days': 7, 'frequency': 1, 'tenure_days': 7}]
     """
     cut = _cut(bought, as_of)
     orders = cut.orders if isinstance(cut, Cleaned) else _orders(cut)
