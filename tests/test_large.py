@@ -18,6 +18,7 @@ import oracles
 import regulars as rg
 from regulars import pipeline
 from regulars.binning import learn_scale
+from regulars.cleaning import copies, grouping
 from regulars.clustering import fit_scale
 
 SERVICES = ["POST", "M"]  # those that make_lines writes
@@ -97,6 +98,24 @@ def test_the_lazy_lines_say_the_same_as_the_audit(many):
     rows = {line.rule: line.rows for line in cleaned.audit.lines if line.rows}
     assert {r["reason"]: r["rows"] for r in reasons if r["reason"] != "returned part"} == rows
     assert sum(r["amount"] for r in reasons) + kept["amount"] == cleaned.audit.raw.amount_left
+
+
+def test_an_engine_without_a_hash_gives_the_same(tmp_path, monkeypatch):
+    source = tmp_path / "lines.parquet"
+    make_lines(20_000, source)
+    usual = rg.clean(rg.read(source))
+
+    for room in (copies, grouping):
+        monkeypatch.setattr(room, "can_hash", lambda lines: False)
+    other = rg.clean(rg.read(source))
+
+    assert other.audit == usual.audit
+    assert next(line.rows for line in usual.audit.lines if line.rule == "duplicate") > 50
+    for name in ("table", "set_aside", "orders"):
+        one, two = (getattr(cleaned, name).to_pandas() for cleaned in (usual, other))
+        columns = list(one.columns)
+        one, two = (frame.sort_values(columns, ignore_index=True) for frame in (one, two))
+        pd.testing.assert_frame_equal(one, two)
 
 
 @pytest.mark.parametrize(

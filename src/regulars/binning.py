@@ -6,42 +6,23 @@ Sums are taken over decimals: sums of floating numbers depend on the order in wh
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import ibis.expr.types as ir
 import numpy as np
 
-from regulars.clustering import SCALES, Floats, Scale, fit_scale
+from regulars.clustering import SCALES, Cells, Floats, Scale, fit_scale
 from regulars.model import nearest_centre, points_of
 from regulars.schema import MEASURES
 
-__all__ = ["Cells", "bin_customers", "learn_scale", "polish"]
+__all__ = ["bin_customers", "learn_scale", "polish"]
 
 GRID = 0.06  # standard deviations: inertia is within 1.0003 of that of all customers
 MOST_CELLS = 100_000
 SAMPLE = 200_000  # customers from which the power of a Yeo-Johnson scale is learned
 _FINE = "decimal(38, 9)"
 _AXES = ("_x0", "_x1", "_x2")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cells:
-    """Customers in cells of a fine grid.
-
-    Parameters
-    ----------
-    means
-        Mean point of each cell, shape (n, 3).
-    weights
-        Customers in each cell, shape (n,).
-    within
-        Sum of squared distances of the customers to the mean of their cell.
-    """
-
-    means: Floats
-    weights: Floats
-    within: float
 
 
 def learn_scale(people: ir.Table, name: str) -> Scale:
@@ -61,8 +42,9 @@ def learn_scale(people: ir.Table, name: str) -> Scale:
     if centring == "standard":
         offsets, divisors = _moments(points)
     elif centring == "minmax":
-        low, high = (_row(points, {x: getattr(points[x], how)() for x in _AXES}) for how in ("min", "max"))
-        offsets, divisors = low, [b - a for a, b in zip(low, high, strict=True)]
+        ends = {f"{x}_{how}": getattr(points[x], how)() for how in ("min", "max") for x in _AXES}
+        found = _row(points, ends)
+        offsets, divisors = found[:3], [high - low for low, high in zip(found[:3], found[3:], strict=True)]
     else:
         quartiles: list[Any] = _row(points, {x: points[x].quantile([0.25, 0.5, 0.75]) for x in _AXES})
         offsets, divisors = [q[1] for q in quartiles], [q[2] - q[0] for q in quartiles]
@@ -74,9 +56,9 @@ def learn_scale(people: ir.Table, name: str) -> Scale:
 
 
 def bin_customers(people: ir.Table, scale: Scale) -> Cells:
-    """Put customers into cells of 0.06 standard deviations; four queries or a few more.
+    """Put customers into cells of 0.06 standard deviations, each at the mean of its customers; three queries.
 
-    Where that gives more than 100,000 cells, they are coarser.
+    Where that gives more than 100,000 cells, they are made coarser, by one more query at a time.
     """
     points = people.select(**points_of(people, scale))
     _, spreads = _moments(points)
@@ -84,11 +66,11 @@ def bin_customers(people: ir.Table, scale: Scale) -> Cells:
     while len(table) > MOST_CELLS:
         grid *= 1.5
         table = _cells(points, [grid * (spread or 1.0) for spread in spreads])
-    weights = np.array([row["n"] for row in table], dtype=float)
+    weights = np.array([row["n"] for row in table])
     means = np.array([[row[x] for x in _AXES] for row in table], dtype=float) / weights[:, None]
     squares = math.fsum(float(row["squares"]) for row in table)
     within = squares - math.fsum((weights[:, None] * means**2).ravel())
-    return Cells(means=means, weights=weights, within=max(within, 0.0))
+    return Cells(points=means, weights=weights, within=max(within, 0.0))
 
 
 def polish(people: ir.Table, scale: Scale, centres: Floats, *, steps: int = 3) -> Floats:
@@ -106,8 +88,7 @@ def polish(people: ir.Table, scale: Scale, centres: Floats, *, steps: int = 3) -
 
 def _moments(points: ir.Table) -> tuple[list[float], list[float]]:
     """Mean and population standard deviation of each axis; two queries."""
-    count = int(points.count().to_pyarrow().as_py())
-    sums = _row(points, {x: points[x].cast(_FINE).sum() for x in _AXES})
+    count, *sums = _row(points, {"n": points.count(), **{x: points[x].cast(_FINE).sum() for x in _AXES}})
     means = [float(total / count) for total in sums]
     away = {x: (points[x] - mean) * (points[x] - mean) for x, mean in zip(_AXES, means, strict=True)}
     squares = _row(points, {x: value.cast(_FINE).sum() for x, value in away.items()})

@@ -295,7 +295,8 @@ def segment(
             done.release()
     cuts = learn_cuts(people, levels=pack.levels, recency_days=pack.recency_days)
     tell("Clustering", 0, 0)
-    scale, estimator = _clustered(people, asked, progress=lambda done, total: tell("Clustering", done, total))
+    count = int(people.count().to_pyarrow().as_py())
+    scale, estimator = _clustered(people, count, asked, progress=lambda done, total: tell("Clustering", done, total))
     tell("Describing the segments", 0, 0)
     model = SegmentModel(
         as_of=as_of,
@@ -314,6 +315,7 @@ def segment(
         asked,
         model=model,
         people=people,
+        count=count,
         estimator=estimator,
         actions=actions,
     )
@@ -383,9 +385,10 @@ def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options,
     return asked, reading
 
 
-def _clustered(people: ir.Table, options: Options, *, progress: Callable[[int, int], None]) -> tuple[Scale, AutoKMeans]:
+def _clustered(
+    people: ir.Table, count: int, options: Options, *, progress: Callable[[int, int], None]
+) -> tuple[Scale, AutoKMeans]:
     """Learn the scale and the clusters: from all customers, or from weighted cells where these are too many."""
-    count = int(people.count().to_pyarrow().as_py())
     if count < MIN_CUSTOMERS:
         raise NotEnoughDataError(
             f"Only {count} customer{'s are' if count != 1 else ' is'} left after cleaning; "
@@ -402,7 +405,7 @@ def _clustered(people: ir.Table, options: Options, *, progress: Callable[[int, i
     cells = bin_customers(people, scale)
     _refuse_equal(len(cells.weights), count)
     estimator.set_params(n_init=CELL_STARTS)
-    estimator.fit(cells.means, sample_weight=cells.weights, within=cells.within, progress=progress)
+    estimator.fit(cells.points, sample_weight=cells.weights, within=cells.within, progress=progress)
     estimator.cluster_centers_ = polish(people, scale, estimator.cluster_centers_)
     return scale, estimator
 
@@ -439,11 +442,11 @@ def _described(
     *,
     model: SegmentModel,
     people: ir.Table,
+    count: int,
     estimator: AutoKMeans,
     actions: Any,
 ) -> Segmentation:
     """Number the segments by value, name them, and gather every fact."""
-    count = int(people.count().to_pyarrow().as_py())
     scored = score(people, model.cuts, pack=model.pack)
     numbered = _kept(model.label(scored).select(*CUSTOMERS, *SCORES, "value_percentile", "segment_id"), count)
     profiles = profile_segments(numbered, model.gaps)
@@ -459,7 +462,7 @@ def _described(
     knives = {new: tuple(estimator.silhouettes_[old].round(4).tolist()) for new, old in enumerate(order)}
     spending = describe_spending(cleaned.orders)
     cleaned.release_orders()
-    total = labelled.agg(n=labelled.count(), orders=labelled["frequency"].sum(), revenue=labelled["monetary"].sum())
+    total = labelled.agg(orders=labelled["frequency"].sum(), revenue=labelled["monetary"].sum())
     totals = total.to_pyarrow().to_pylist()[0]
     return Segmentation(
         source=orders.source,
@@ -471,7 +474,7 @@ def _described(
         options=options,
         audit=cleaned.audit,
         as_of=model.as_of,
-        customers_total=totals["n"],
+        customers_total=count,
         orders_total=totals["orders"],
         revenue=totals["revenue"],
         cuts=model.cuts,

@@ -49,7 +49,6 @@ class Cleaned:
     returned: ir.Table
     products: ir.Table | None
     _lines: _Lines = field(repr=False)
-    _held: Any = field(repr=False)
 
     @property
     def set_aside(self) -> ir.Table:
@@ -62,7 +61,7 @@ class Cleaned:
 
     def release_orders(self) -> None:
         """Give back the memory of `orders`, when only `table` and `set_aside` are still needed."""
-        self._held.release()
+        self._lines.corrected.release()
 
 
 def clean(
@@ -135,7 +134,7 @@ def clean(
             hint="Give a later --as-of (as_of=), or leave it out: then it is the day after the last day.",
         )
     losses = count_losses(copies=lines.copies, changed=lines.changed)
-    corrected = correct_orders(grouped, losses=losses, days=lines.days(grouped)).cache()
+    corrected = lines.corrected = correct_orders(grouped, losses=losses, days=lines.days(grouped)).cache()
     if losses is not None:
         losses.release()
     others = grouped.filter(grouped["_reason"] != KEPT).select("customer_id", "order_id", "_reason").cache()
@@ -155,7 +154,6 @@ def clean(
         returned=lines.returned(),
         products=lines.products(),
         _lines=lines,
-        _held=corrected,
     )
 
 
@@ -167,7 +165,8 @@ class _Lines:
     """Order lines on their way: all of them, lazy, and the few that need a closer look, kept inside the engine.
 
     `copies` are lines that stand more than once; `near` the lines of the pairs that have a return, one of each;
-    `changed` those of them that netting changed; `again` all copies. They are `None` where there are none.
+    `changed` those of them that netting changed; `again` all copies. They are `None` where there are none. `corrected` are
+    the orders without what was taken from them.
     """
 
     def __init__(self, orders: Orders, rules: Sequence[Rule]) -> None:
@@ -181,6 +180,7 @@ class _Lines:
         self.near: ir.Table | None = None
         self.changed: ir.Table | None = None
         self.again: ir.Table | None = None
+        self.corrected: Any = None
 
     def tag(self, lines: ir.Table) -> ir.Table:
         """Add `_reason`: the number of the first rule that asks for a line, or `KEPT`."""

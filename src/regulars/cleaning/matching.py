@@ -15,7 +15,10 @@ __all__ = ["any_row", "can_hash", "native", "row_hash", "same"]
 
 
 def can_hash(table: ir.Table) -> bool:
-    """Whether the table's engine has a fast 64-bit hash over several columns."""
+    """Whether the table's engine has a fast 64-bit hash over several columns.
+
+    Asked by name: ibis knows no such operation, and functions of that name in other engines have 32 bits or one argument.
+    """
     return bool(table.get_backend().name == "duckdb")
 
 

@@ -366,8 +366,7 @@ def _run(source: str, place: Path, tell: Any, options: dict[str, Any], **writing
     from regulars import pipeline, writing
     from regulars.reading import read
 
-    known = ("columns", *pipeline.READING_OPTIONS, *_MACHINE_OPTIONS)
-    reading = {name: options.pop(name) for name in list(options) if name in known}
+    reading = {name: options.pop(name) for name in list(options) if name in ("columns", *pipeline.READING_OPTIONS)}
     tell("Reading", 0, 0)
     orders = read(source, **reading)
     result = pipeline.segment(orders, progress=tell, **options)
@@ -399,11 +398,8 @@ def _reading(
     }
 
 
-_MACHINE_OPTIONS = ("memory_limit", "threads", "temp_dir")
-
-
 def _machine(memory_limit: str | None, threads: int | None, temp_dir: Path | None) -> dict[str, Any]:
-    return dict(zip(_MACHINE_OPTIONS, (memory_limit, threads, temp_dir), strict=True))
+    return {"memory_limit": memory_limit, "threads": threads, "temp_dir": temp_dir}
 
 
 def _engine(machine: dict[str, Any]) -> AbstractContextManager[None]:

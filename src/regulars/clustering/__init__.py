@@ -4,6 +4,7 @@ Rows are sorted by their values before anything is fitted, so neither the order 
 change the result. A point may stand for several customers: then it has a weight, and everything counts customers.
 """
 
+from regulars.clustering.cells import Cells
 from regulars.clustering.choosing import MIN_STABILITY, Choice, Trial, choose_k, elbow
 from regulars.clustering.kmeans import MIN_CUSTOMERS, AutoKMeans
 from regulars.clustering.measuring import EXACT_SILHOUETTE, silhouettes
@@ -15,6 +16,7 @@ __all__ = [
     "MIN_STABILITY",
     "SCALES",
     "AutoKMeans",
+    "Cells",
     "Choice",
     "Floats",
     "Scale",
