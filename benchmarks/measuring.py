@@ -25,7 +25,11 @@ KILLED = -9
 
 
 class Program:
-    """A script of the benchmark and how to run it."""
+    """A script of the benchmark and how to run it.
+
+    `entry` says what it reads: ``"lines"``, the same as ``"csv"``, or ``"customers"``, the result of raw-sql; `once`
+    is said of a program that takes long, and is asked in the first round only.
+    """
 
     def __init__(
         self,
@@ -34,10 +38,11 @@ class Program:
         what: str,
         python: Path = Path(sys.executable),
         own_limit: bool = False,
-        needs_customers: bool = False,
+        entry: str = "lines",
+        once: bool = False,
     ) -> None:
         self.script, self.arguments, self.what = script, arguments, what
-        self.python, self.own_limit, self.needs_customers = python, own_limit, needs_customers
+        self.python, self.own_limit, self.entry, self.once = python, own_limit, entry, once
 
     def command(self, source: Path, folder: Path) -> list[str]:
         """The words of its command line."""

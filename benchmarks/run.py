@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import duckdb
 from make_lines import make_lines
 from measuring import OPENRETAILSCIENCE, Program, Run, measure
 from tables import record, show
@@ -31,25 +32,50 @@ PROGRAMS = {
         "openretailscience_rfm.py", "--form", "pandas", python=OPENRETAILSCIENCE, what="RFM scores only, on pandas"
     ),
     "regulars": Program("with_regulars.py", what="the whole run: segments, names, figures, files", own_limit=True),
+    "duckdb-csv": Program(
+        "duckdb_csv.py", what="reads CSV into the same types: DuckDB, told the types", own_limit=True, entry="csv"
+    ),
+    "regulars-csv": Program(
+        "with_regulars.py", "--only", "read", what="reads the same CSV: regulars", own_limit=True, entry="csv"
+    ),
     "notebook": Program("notebook_pandas.py", what="simple cleaning, RFM, K-Means, four pictures: pandas"),
-    "sklearn": Program("sklearn_all_points.py", what="K-Means for k = 2…8 on all customers", needs_customers=True),
+    "regulars-clusters": Program(
+        "with_regulars.py",
+        "--only",
+        "clusters",
+        what="the clustering stage alone, k = 2…8, with stability",
+        own_limit=True,
+        entry="customers",
+    ),
+    "sklearn": Program(
+        "sklearn_all_points.py",
+        what="K-Means for k = 2…8 on all customers, 10 starts each",
+        entry="customers",
+        once=True,
+    ),
 }
+CSV_UP_TO = 500_000_000  # bytes of the Parquet file; more would need much disk as CSV
 EQUAL = ("lines", "orders", "customers", "revenue")
 
 
 def compare(source: Path, names: list[str], *, rounds: int, scratch: Path) -> dict[str, list[Run]]:
     """Run the programs in turn; one that failed for want of memory or time is not asked again."""
-    customers = scratch / "customers.parquet"
-    if any(PROGRAMS[name].needs_customers for name in names):
+    entries = {"lines": source, "csv": scratch / "lines.csv", "customers": scratch / "customers.parquet"}
+    needed = {PROGRAMS[name].entry for name in names}
+    if "customers" in needed:
         measure(PROGRAMS["raw-sql"], source, scratch)
+    if "csv" in needed:
+        if source.stat().st_size > CSV_UP_TO:
+            names = [name for name in names if PROGRAMS[name].entry != "csv"]
+        else:
+            duckdb.execute(f"COPY (FROM '{source}') TO '{entries['csv']}'")
     runs: dict[str, list[Run]] = {name: [] for name in names}
     for number in range(rounds):
         for name in names:
-            if runs[name] and runs[name][-1].failed:
-                continue
             program = PROGRAMS[name]
-            entry = customers if program.needs_customers else source
-            run = measure(program, entry, scratch / f"{name}-{number}")
+            if runs[name] and (program.once or runs[name][-1].failed):
+                continue
+            run = measure(program, entries[program.entry], scratch / f"{name}-{number}")
             runs[name].append(run)
             print(f"  {source.name}, round {number + 1}: {name} {run}", file=sys.stderr, flush=True)
     return runs

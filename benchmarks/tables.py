@@ -34,7 +34,17 @@ def show(source: Path, runs: dict[str, list[Run]], what: dict[str, str], *, roun
         if run.seconds:
             stages = " · ".join(f"{stage} {taken:.2f}" for stage, taken in run.seconds.items())
             rows.append(f"- {name}: {stages}")
+    rows += _inertias(runs)
     return "\n".join(rows) + "\n"
+
+
+def _inertias(runs: dict[str, list[Run]]) -> list[str]:
+    """Inertia of regulars over that of scikit-learn on all customers, for each k."""
+    ours, theirs = (
+        runs[name][-1].facts.get("inertias", {}) if runs.get(name) else {} for name in ("regulars-clusters", "sklearn")
+    )
+    ratios = " · ".join(f"k = {k}: {ours[k] / theirs[k]:.5f}" for k in ours if k in theirs)
+    return ["", f"Inertia of regulars ÷ that of scikit-learn: {ratios}"] if ratios else []
 
 
 def _cells(run: Run, yardstick: Run | None) -> list[str]:

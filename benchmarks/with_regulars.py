@@ -1,6 +1,6 @@
-"""The same steps with regulars, stage by stage: a whole run, or cleaning and RFM only.
+"""The same steps with regulars, stage by stage: a whole run, or only reading, cleaning and RFM, or the clusters.
 
-Usage: python benchmarks/with_regulars.py INPUT OUTPUT_FOLDER [--only clean-rfm] [--count]
+Usage: python benchmarks/with_regulars.py INPUT OUTPUT_FOLDER [--only read | clean-rfm | clusters] [--count]
        [--memory-limit 2GB] [--threads N] [--temp-dir DIR]
 """
 
@@ -76,11 +76,47 @@ def clean_rfm(source: str, folder: Path, *, clock: Clock, queries: Queries, mach
     }
 
 
+def read(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
+    """Reading only: what duckdb_csv.py does."""
+    import ibis
+
+    import regulars
+
+    ibis.duckdb.connect().disconnect()  # what is timed as start is the import
+    queries.stage = "read"
+    clock.stage("read")
+    orders = regulars.read(source, **machine)
+    clock.stage("count")
+    return {"lines": orders.table.count().to_pyarrow().as_py()}
+
+
+def clusters(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
+    """The clustering stage on a file of customers: what sklearn_all_points.py does, with stability and a choice of k."""
+    import ibis
+
+    from regulars.clustering import AutoKMeans
+    from regulars.pipeline import learn_clusters
+
+    queries.stage = "read"
+    clock.stage("read")
+    con = ibis.duckdb.connect()
+    con.raw_sql("SET enable_progress_bar = false")
+    people = con.read_parquet(source).cache()
+    count = people.count().to_pyarrow().as_py()
+    queries.stage = "cluster"
+    clock.stage("cluster")
+    _, found = learn_clusters(people, count, "sqrt-log", estimator=AutoKMeans(n_jobs=-1))
+    return {"customers": count, "inertias": {trial.k: trial.inertia for trial in found.trials_}}
+
+
+RUNS = {"read": read, "clean-rfm": clean_rfm, "clusters": clusters}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("source")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", choices=["clean-rfm"])
+    parser.add_argument("--only", choices=RUNS)
     parser.add_argument(
         "--count", action="store_true", help="count queries and scans; planning each twice takes a little time"
     )
@@ -91,7 +127,7 @@ def main() -> None:
     machine = {
         name: value for name in ("memory_limit", "threads", "temp_dir") if (value := getattr(asked, name)) is not None
     }
-    run = clean_rfm if asked.only else whole_run
+    run = RUNS.get(asked.only, whole_run)
     clock = Clock("start")
     with counting() if asked.count else contextlib.nullcontext(Queries()) as queries:
         facts = run(asked.source, asked.folder, clock=clock, queries=queries, machine=machine)

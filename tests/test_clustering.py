@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.metrics import (
     adjusted_rand_score,
@@ -353,6 +354,13 @@ def test_neither_the_order_of_the_rows_nor_another_run_changes_anything(blobs, f
     np.testing.assert_array_equal(again.cluster_centers_, fitted.cluster_centers_)
     np.testing.assert_array_equal(again.labels_, fitted.labels_[shuffled])
     assert (again.trials_, again.choice_) == (fitted.trials_, fitted.choice_)
+
+
+def test_several_k_at_a_time_give_what_one_after_the_other_gives(blobs, fitted):
+    together = clone(fitted).set_params(n_jobs=3).fit(blobs)
+
+    assert together.trials_ == fitted.trials_
+    np.testing.assert_array_equal(together.cluster_centers_, fitted.cluster_centers_)
 
 
 def test_an_own_k_is_taken_and_the_rule_still_heard(blobs):

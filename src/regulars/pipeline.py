@@ -42,7 +42,7 @@ __all__ = ["READING_OPTIONS", "Assignment", "Options", "Sample", "Segmentation",
 Progress = Callable[[str, int, int], None]
 
 SAMPLE = 5_000  # customers that scatter plots and histograms are drawn from
-CELLS_FROM = 200_000  # customers; beyond, clusters are learned from weighted cells
+CELLS_FROM = 50_000  # customers; beyond, clusters are learned from weighted cells
 CELL_STARTS = 10  # starts of K-Means per k on cells
 
 
@@ -296,7 +296,10 @@ def segment(
     cuts = learn_cuts(people, levels=pack.levels, recency_days=pack.recency_days)
     tell("Clustering", 0, 0)
     count = int(people.count().to_pyarrow().as_py())
-    scale, estimator = _clustered(people, count, asked, progress=lambda done, total: tell("Clustering", done, total))
+    estimator = AutoKMeans(n_clusters=asked.k or "auto", random_state=asked.seed, n_jobs=reading.get("threads") or -1)
+    scale, estimator = learn_clusters(
+        people, count, asked.scale, estimator=estimator, progress=lambda done, total: tell("Clustering", done, total)
+    )
     tell("Describing the segments", 0, 0)
     model = SegmentModel(
         as_of=as_of,
@@ -385,23 +388,46 @@ def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options,
     return asked, reading
 
 
-def _clustered(
-    people: ir.Table, count: int, options: Options, *, progress: Callable[[int, int], None]
+def learn_clusters(
+    people: ir.Table,
+    count: int,
+    scaling: str,
+    *,
+    estimator: AutoKMeans,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Scale, AutoKMeans]:
-    """Learn the scale and the clusters: from all customers, or from weighted cells where these are too many."""
+    """Learn the scale and the clusters: from all customers, or from weighted cells where these are too many.
+
+    Parameters
+    ----------
+    people
+        Customers, with the columns `recency_days`, `frequency` and `monetary`.
+    count
+        How many they are.
+    scaling
+        One of `clustering.SCALES`.
+    estimator
+        Is fitted.
+    progress
+        As for `AutoKMeans.fit`.
+
+    Raises
+    ------
+    NotEnoughDataError
+        Fewer than ten customers, or all are the same.
+    """
     if count < MIN_CUSTOMERS:
         raise NotEnoughDataError(
             f"Only {count} customer{'s are' if count != 1 else ' is'} left after cleaning; "
             f"segments need at least {MIN_CUSTOMERS}.",
             hint="Look at what cleaning set aside with 'regulars check SOURCE', or bring a longer export.",
         )
-    estimator = AutoKMeans(n_clusters=options.k or "auto", random_state=options.seed)
     if count <= CELLS_FROM:
         points = _points(people)
         _refuse_equal(len(np.unique(points, axis=0)), count)
-        scale = fit_scale(points, options.scale)
+        scale = fit_scale(points, scaling)
         return scale, estimator.fit(scale.transform(points), progress=progress)
-    scale = learn_scale(people, options.scale)
+    scale = learn_scale(people, scaling)
     cells = bin_customers(people, scale)
     _refuse_equal(len(cells.weights), count)
     estimator.set_params(n_init=CELL_STARTS)

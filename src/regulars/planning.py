@@ -39,11 +39,12 @@ LITTLE = 100 * MB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Seconds of a stage on two cores: at any size, for a million lines, and for a million lines that are copied first."""
+    """Seconds of a stage on two cores: at any size, for a million lines, for those that are copied first, and at most."""
 
     base: float
     per_million: float
     per_million_copied: float = 0.0
+    most: float = math.inf
 
 
 #: Stages by the name, or the first word, that they are told by; in the order in which they run.
@@ -51,7 +52,7 @@ COSTS: Mapping[str, Cost] = {
     "Reading": Cost(base=0.7, per_million=0.12, per_million_copied=0.7),
     "Cleaning": Cost(base=2.0, per_million=0.9),
     "Counting per customer": Cost(base=0.5, per_million=0.8),
-    "Clustering": Cost(base=5.0, per_million=0.06),
+    "Clustering": Cost(base=3.0, per_million=12.0, most=15.0),  # grows with the customers, until cells stand for them
     "Describing the segments": Cost(base=1.0, per_million=0.25),
     "Assigning": Cost(base=3.0, per_million=1.7),
     "Writing customers": Cost(base=0.7, per_million=0.3),
@@ -174,7 +175,7 @@ def larger_limit(limit: int) -> str | None:
 
 def _seconds(size: Size, cost: Cost) -> float:
     each = cost.per_million + (0.0 if size.exact else cost.per_million_copied)
-    return cost.base + each * size.lines / 1e6
+    return min(cost.base + each * size.lines / 1e6, cost.most)
 
 
 def _check_memory(made: Plan) -> None:

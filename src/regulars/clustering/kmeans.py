@@ -7,6 +7,7 @@ from functools import partial
 from typing import Self
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.cluster import KMeans
@@ -53,6 +54,9 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         As in `sklearn.cluster.KMeans`.
     random_state
         Seed.
+    n_jobs
+        How many k are fitted at the same time, in threads: `None` means 1, -1 as many as there are processors. The result
+        does not depend on it.
 
     Attributes
     ----------
@@ -91,6 +95,7 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         max_iter: int = 1000,
         tol: float = 1e-8,
         random_state: int | None = 0,
+        n_jobs: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.k_min = k_min
@@ -100,6 +105,7 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         self.max_iter = max_iter
         self.tol = tol
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(
         self,
@@ -176,26 +182,32 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
     def _fit_all(
         self, cells: Cells, wanted: Sequence[int], seed: int, progress: Progress | None
     ) -> dict[int, tuple[KMeans, Trial, Silhouettes]]:
-        """Fit and measure every k, in one thread: more only wait for each other, and their sums would differ."""
-        fits, stable = [], []
+        """Fit and measure every k, each in one thread: more only wait for each other, and their sums would differ."""
         coarse = coarsen(cells)
+        fits: dict[int, KMeans] = {}
+        stable: dict[int, float] = {}
         with threadpool_limits(limits=1):
-            for done, k in enumerate(wanted, 1):
-                lloyd: Lloyd = partial(KMeans, k, max_iter=self.max_iter, tol=self.tol)
-                fit, optima = fit_k(cells, lloyd, coarse=coarse, n_init=self.n_init, seed=seed)
-                fits.append(fit)
-                stable.append(
-                    stability(
-                        cells, fit, lloyd, optima=optima, n_init=self.n_init, n_bootstraps=self.n_bootstraps, seed=seed
-                    )
-                )
+            several = Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as="generator_unordered")
+            longest_first = sorted(wanted, reverse=True)
+            for fit, share in several(delayed(self._fit)(cells, k, coarse=coarse, seed=seed) for k in longest_first):
+                fits[fit.n_clusters], stable[fit.n_clusters] = fit, share
                 if progress is not None:
-                    progress(done, len(wanted))
-            found = silhouettes_of_each(cells, [fit.labels_ for fit in fits], random_state=seed)
+                    progress(len(fits), len(wanted))
+            found = silhouettes_of_each(cells, [fits[k].labels_ for k in wanted], random_state=seed)
             return {
-                fit.n_clusters: (fit, _trial(cells, fit, found=values, stable=share), values)
-                for fit, share, values in zip(fits, stable, found, strict=True)
+                k: (fits[k], _trial(cells, fits[k], found=values, stable=stable[k]), values)
+                for k, values in zip(wanted, found, strict=True)
             }
+
+    def _fit(self, cells: Cells, k: int, *, coarse: Cells, seed: int) -> tuple[KMeans, float]:
+        """Fit one k, and measure its stability."""
+        lloyd: Lloyd = partial(KMeans, k, max_iter=self.max_iter, tol=self.tol)
+        with threadpool_limits(limits=1, user_api="openmp"):  # a limit of OpenMP holds for the thread that sets it
+            fit, optima = fit_k(cells, lloyd, coarse=coarse, n_init=self.n_init, seed=seed)
+            share = stability(
+                cells, fit, lloyd, optima=optima, n_init=self.n_init, n_bootstraps=self.n_bootstraps, seed=seed
+            )
+        return fit, share
 
     def _choose(self, trials: tuple[Trial, ...]) -> Choice:
         in_range = [trial for trial in trials if self.k_min <= trial.k <= self.k_max]  # an own k may lie outside

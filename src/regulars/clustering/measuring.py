@@ -84,15 +84,19 @@ def _sample(cells: Cells, random_state: int) -> Ints:
 
 
 def _distances_to_clusters(points: Floats, counts: Ints, parts: Sequence[Ints]) -> list[Floats]:
-    """Sum of the distances from each point to the customers of each cluster, (n_points, n_clusters) per clustering."""
+    """Sum of the distances from each point to the customers of each cluster, (n_points, n_clusters) per clustering.
 
-    def add_up(distances: Floats, _: int) -> tuple[Floats, ...]:
+    Points that share their cluster in every clustering are added up once for all.
+    """
+    together, number = np.unique(np.stack(parts, axis=1), axis=0, return_inverse=True)
+
+    def add_up(distances: Floats, _: int) -> Floats:
         distances *= counts
-        return tuple(np.stack([np.bincount(part, row, part.max() + 1) for row in distances]) for part in parts)
+        return np.stack([np.bincount(number, row, len(together)) for row in distances])
 
     with config_context(working_memory=CHUNK_MIB):
-        chunks = list(pairwise_distances_chunked(points, reduce_func=add_up))
-    return [np.concatenate(of_one) for of_one in zip(*chunks, strict=True)]
+        sums = np.concatenate(list(pairwise_distances_chunked(points, reduce_func=add_up)))
+    return [sums @ (together[:, [place]] == np.arange(part.max() + 1)) for place, part in enumerate(parts)]
 
 
 def _silhouette(sums: Floats, part: Ints, counts: Ints) -> Floats:

@@ -46,9 +46,9 @@ class Opened:
         Of text files.
     notes
         What was found out about the files.
-    clean, blank, dates
-        Of text files that were given types while they were loaded: ids and texts need no further care, so many
-        blank rows are already out, and the remark on dates.
+    blank, dates
+        Of text files that were given types while they were loaded: so many blank rows are already out, and the remark
+        on dates.
     """
 
     table: ibis.Table
@@ -58,7 +58,6 @@ class Opened:
     copied: bool = False
     delimiter: str | None = None
     notes: tuple[str, ...] = ()
-    clean: bool = False
     blank: int = 0
     dates: str = ""
 

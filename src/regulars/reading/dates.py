@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CLOCK = r"(\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)"
 NOON = r"[AaPp]\.?[Mm]\.?"
 ZONE = r"(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)"
-TAIL = rf"(?:(?:T|,? ) ?{CLOCK} ?(?:{NOON})? ?{ZONE}?)?$"
+TAIL = rf"(?:(?:T|,?\s)\s*{CLOCK} ?(?:{NOON})? ?{ZONE}?)?$"
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 #: How dates are written; the groups are year, month and day in some order.

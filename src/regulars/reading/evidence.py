@@ -91,7 +91,7 @@ def look(opened: Opened, found: Recognised) -> Facts:
     cells = {
         field: columns[field]
         for field in (*IDS, *TEXTS)
-        if field in columns and isinstance(columns[field].type(), dt.String) and not opened.clean
+        if field in columns and isinstance(columns[field].type(), dt.String)
     }
     customer = columns["customer_id"]
     facts = {".rows": source.count(), ".customers": customer.count()}
@@ -111,7 +111,6 @@ def look(opened: Opened, found: Recognised) -> Facts:
         field, name = key.split(".")
         told.setdefault(field, {})[name] = value
     plain = {field for field in cells if not told[field]["care"]}
-    plain |= {field for field in (*IDS, *TEXTS) if opened.clean and field in columns}
     plain |= {field for field in IDS if field in columns and isinstance(columns[field].type(), dt.Integer)}
     customers = int(told[""]["customers"]) - int(told.get("customer_id", {}).get("care") or 0)
     if customers <= 0 or not (isinstance(customer.type(), dt.String) or "customer_id" in plain):

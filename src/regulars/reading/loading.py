@@ -6,6 +6,7 @@ import glob
 import re
 import tempfile
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import ibis
@@ -18,7 +19,7 @@ from regulars.reading.plain import plainly
 from regulars.reading.sniffing import DELIMITERS, ENCODINGS, Dialect, sniff, transcode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ibis.backends.duckdb import Backend as DuckDB
 
@@ -47,7 +48,6 @@ def open_text(paths: Sequence[Path], *, told: Machine, known: Known) -> Opened:
             fingerprint=fingerprint,
             delimiter=dialects[0].delimiter,
             notes=(_spoken(dialects),),
-            clean=True,
             blank=typed.blank,
             dates=typed.note,
         )
@@ -78,7 +78,7 @@ def _spoken(dialects: Sequence[Dialect]) -> str:
 
 
 def _typed(con: DuckDB, paths: Sequence[Path], *, dialects: Sequence[Dialect], known: Known) -> Settled | None:
-    """Load the files with types; None where any cell of any file needs more care."""
+    """Load the files with types; None where a date or number of any file needs more care."""
     import duckdb
 
     plans = [plainly(dialect, known(dialect.header)) for dialect in dialects]
@@ -87,9 +87,9 @@ def _typed(con: DuckDB, paths: Sequence[Path], *, dialects: Sequence[Dialect], k
         return None
     loaded: ibis.Table | None = None
     for path, dialect, plan in zip(paths, dialects, ready, strict=True):
-        view = _view(con, path, dialect=dialect)
+        view = _view(con, path, dialect=dialect, types=plan.types, timestampformat=plan.form)
         try:
-            table = con.create_table(ibis.util.gen_name("lines"), plan.typed(view), temp=True)
+            table = con.create_table(ibis.util.gen_name("lines"), view, temp=True)
             loaded = append(con, table, to=loaded)
         except duckdb.OutOfMemoryException:
             raise
@@ -141,10 +141,12 @@ def _copy(con: DuckDB, path: Path, *, dialect: Dialect) -> ibis.Table:
     return con.create_table(ibis.util.gen_name("cells"), _view(con, path, dialect=dialect), temp=True)
 
 
-def _view(con: DuckDB, path: Path, *, dialect: Dialect) -> ibis.Table:
+def _view(
+    con: DuckDB, path: Path, *, dialect: Dialect, types: Mapping[str, str] = MappingProxyType({}), **options: str
+) -> ibis.Table:
     return con.read_csv(
         glob.escape(str(path)),
-        columns=dict.fromkeys(dialect.header, "VARCHAR"),
+        columns={**dict.fromkeys(dialect.header, "VARCHAR"), **types},
         auto_detect=False,
         hive_partitioning=False,
         header=True,
@@ -152,6 +154,7 @@ def _view(con: DuckDB, path: Path, *, dialect: Dialect) -> ibis.Table:
         delim=dialect.delimiter,
         quote='"',
         escape='"',
+        **options,
     )
 
 

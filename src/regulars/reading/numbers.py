@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import ibis
 
@@ -55,6 +55,7 @@ class NumberStyle:
 
 def evidence(text: ir.StringValue) -> dict[str, ir.BooleanValue]:
     """Facts about a cell; their counts over a whole column decide how it is read."""
+    text = _joined(text)
     return {
         "filled": text.notnull(),
         "plain": text.re_search(PLAIN),
@@ -64,6 +65,12 @@ def evidence(text: ir.StringValue) -> dict[str, ir.BooleanValue]:
         "comma_3": _three(text, ","),
         "dot_3": _three(text, "."),
     }
+
+
+def _joined(text: ir.StringValue) -> ir.StringValue:
+    """1_000 is 1000, as DuckDB reads it."""
+    between = ~text.re_search("^_|_$|[^0-9]_|_[^0-9]")
+    return cast("ir.StringValue", ibis.ifelse(text.contains("_") & between, text.replace("_", ""), text))
 
 
 def decimal_mark(text: ir.StringValue, mark: str) -> ir.BooleanValue:
@@ -113,6 +120,7 @@ def style(counts: Mapping[str, int], *, others: Mapping[str, int], delimiter: st
 
 def read_numbers(text: ir.StringValue, how: NumberStyle) -> ir.DecimalValue:
     """Decimals from text; null where a cell cannot be understood or is too large."""
+    text = _joined(text)
     if how.plain:
         return text.try_cast(MONEY)
     digits = text.re_extract(MONEYLIKE, 1)

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from operator import or_
+from operator import and_
 from typing import TYPE_CHECKING
 
 import ibis
 
-from regulars.reading import dates, numbers, texts
+from regulars.reading import dates, numbers
 from regulars.reading.evidence import IDS, MOST, NUMBERS, TEXTS, anything
 from regulars.schema import MONEY
 
@@ -23,15 +23,13 @@ if TYPE_CHECKING:
     from regulars.reading.recognising import Recognised
     from regulars.reading.sniffing import Dialect
 
+#: How plainly written dates look, and what DuckDB calls that.
 ISO = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2})?)?$"
-#: What may follow a single digit at the end of a time that DuckDB understands.
-LOOSE_ENDS = (" ", ".", ":", "Z", "z")
+DAY, CLOCKS = "%Y-%m-%d", {0: "", 5: "%H:%M", 8: "%H:%M:%S"}
 #: Shows that the dot is the decimal mark, in a file in which it need not be.
 DECIMALS = r"\.\d{1,2}$"
-#: Names of helping columns. Ours begin with an underscore, as no column of a source keeps to do in the result.
-BLANK, CARE = "_regulars_blank", "_regulars_care"
-#: DuckDB reads shorter years too.
-FIRST = datetime(1000, 1, 1)
+#: DuckDB also reads shorter years, and infinity.
+FIRST, LAST = datetime(1000, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,60 +43,34 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plain:
-    """How a plainly written file is loaded: our fields, their columns, and the shape of its dates."""
+    """How a plainly written file is loaded: our fields and their columns, and the form of its dates."""
 
     columns: Mapping[str, str]
-    shape: str
+    form: str
 
-    def typed(self, view: ir.Table) -> ir.Table:
-        """The file's columns with types, and two more: blank rows, and rows that need more care than this."""
-        read: dict[str, ir.Value] = {}
-        odd: list[ir.BooleanValue] = []
-        for field, column in self.columns.items():
-            cell = view[column]
-            if field == "ordered_at":
-                read[column] = self._date(cell)
-                odd.append(cell.notnull() & read[column].isnull())
-            elif field in NUMBERS:
-                read[column] = cell.try_cast(MONEY)
-                odd.append(cell.notnull() & (read[column].isnull() | _unusual(cell)))
-            elif field in IDS:
-                read[column] = ibis.ifelse(texts.is_bare_id(cell), cell, texts.as_id(cell))
-            else:
-                read[column] = ibis.ifelse(texts.is_bare_text(cell), cell, texts.as_text(cell))
-        strict = [view[column] for field, column in self.columns.items() if field in ("ordered_at", *NUMBERS)]
-        empty = reduce(lambda one, other: one & other, (cell.isnull() for cell in strict))
-        blank = ibis.ifelse(empty, ~anything(view, view.columns), ibis.literal(False))
-        care = ibis.coalesce(reduce(or_, odd), ibis.literal(False))
-        others = {name: read.get(name, view[name]) for name in view.columns}
-        return view.select(**others, **{BLANK: blank, CARE: care})
+    @property
+    def types(self) -> dict[str, str]:
+        """Column → DuckDB's type, of columns that are not text."""
+        kinds = dict.fromkeys(NUMBERS, str(MONEY).upper()) | {"ordered_at": "TIMESTAMP"}
+        return {column: kinds[field] for field, column in self.columns.items() if field in kinds}
 
     def settled(self, table: ir.Table) -> Settled | None:
-        """The loaded lines, or None where any of them needs more care; one query."""
+        """The loaded lines, or None where they need more care after all; one query."""
         when = table[self.columns["ordered_at"]]
-        facts = {"care": table[CARE].sum(), "blank": table[BLANK].sum(), "first": when.min(), "dates": when.count()}
-        figures = [column for field, column in self.columns.items() if field in NUMBERS]
-        facts |= {f"most_{place}": table[column].abs().max() for place, column in enumerate(figures)}
+        figures = [table[column] for field, column in self.columns.items() if field in NUMBERS]
+        empty = reduce(and_, (cell.isnull() for cell in (when, *figures)))
+        blank = ibis.ifelse(empty, ~anything(table, table.columns), ibis.literal(False))
+        facts = {"blank": blank.sum(), "odd": (~when.between(FIRST, LAST)).sum(), "dates": when.count()}
+        facts |= {f"most_{place}": cell.abs().max() for place, cell in enumerate(figures)}
         row = table.agg(**facts).to_pyarrow().to_pylist()[0]
         most = [row[f"most_{place}"] or 0 for place in range(len(figures))]
-        if row["care"] or (row["first"] is not None and row["first"] < FIRST) or max(most) >= MOST:
+        if row["odd"] or max(most) >= MOST:
             return None
         if "amount" not in self.columns and most[0] * most[1] >= MOST:
             return None
-        blank = int(row["blank"] or 0)
-        lines = table.filter(~table[BLANK]) if blank else table
+        left_out = int(row["blank"] or 0)
         note = dates.style({"filled": row["dates"], "year_first": row["dates"]}, dayfirst=None).note
-        return Settled(table=lines.drop(BLANK, CARE), blank=blank, note=note)
-
-    def _date(self, cell: ir.StringValue) -> ir.TimestampValue:
-        ends = reduce(or_, (cell.endswith(end) for end in LOOSE_ENDS))
-        iso = ibis.ifelse(cell.like(self.shape) & ~ends, ibis.literal(True), cell.re_search(ISO))
-        return ibis.ifelse(iso, cell.try_cast("timestamp"), ibis.null("timestamp"))
-
-
-def _unusual(cell: ir.StringValue) -> ir.BooleanValue:
-    """Signs that DuckDB takes in a number and careful reading does not: 1_000, and blanks of an old kind."""
-    return cell.contains("_") | (cell < " ") | cell.endswith("\v")
+        return Settled(table=table.filter(~blank) if left_out else table, blank=left_out, note=note)
 
 
 def plainly(dialect: Dialect, found: Recognised | None) -> Plain | None:
@@ -117,7 +89,8 @@ def plainly(dialect: Dialect, found: Recognised | None) -> Plain | None:
         return None
     if dialect.delimiter == ";" and not any(re.search(DECIMALS, cell) for cell in figures):
         return None
-    return Plain(columns=columns, shape=re.sub(r"\d", "_", times[0]))
+    mark, clock = times[0][10:11], CLOCKS[len(times[0][11:])]
+    return Plain(columns=columns, form=f"{DAY}{mark}{clock}")
 
 
 def _sampled(dialect: Dialect, column: str) -> Sequence[str]:

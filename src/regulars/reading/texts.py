@@ -13,8 +13,8 @@ import ibis.expr.operations as ops
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-BLANK, INK = "[\\s\u00a0\ufeff]", "[^\\s\u00a0\ufeff]"
-BLANKS = ("\t", "\n", "\f", "\r", " ", "\u00a0", "\ufeff")
+BLANK, INK = "[\\s\u000b\u00a0\ufeff]", "[^\\s\u000b\u00a0\ufeff]"
+BLANKS = ("\t", "\n", "\v", "\f", "\r", " ", "\u00a0", "\ufeff")
 #: Cells that say that there is nothing, in small letters.
 EMPTY = r"nan|null|none|n/a|na|#n/a|<na>|nat|nil|-|\(not set\)|undefined"
 
