@@ -28,7 +28,7 @@ from regulars.figures import (
     silhouette_score,
     spending_patterns,
 )
-from regulars.figures.look import PALETTE
+from regulars.palette import PALETTE, colour
 from regulars.pipeline import Options, Sample, Segmentation
 from regulars.profiling import Action, Gaps, Notable, Profile, Segment, Spending
 from regulars.scoring import Cuts
@@ -341,7 +341,7 @@ def test_a_segment_has_one_colour_everywhere(result: Segmentation, figures: dict
     assert [to_hex(bars[0].get_facecolor()) for bars in shares.containers[1::2]] == expected  # type: ignore[index]
     assert [to_hex(knife.get_facecolor()[0]) for knife in knives.collections[::2]] == expected  # type: ignore[index]
     assert [to_hex(bars[0].get_facecolor()) for bars in places.containers] == expected  # type: ignore[index]
-    assert len({look.marker(i) for i in range(12)}) == len({look.colour(i) for i in range(12)}) == 12
+    assert len({look.marker(i) for i in range(12)}) == len({colour(i) for i in range(12)}) == 12
 
 
 @pytest.mark.parametrize("name", FIGURES)

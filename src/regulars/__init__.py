@@ -35,16 +35,20 @@ _HOMES = {
     "build_features": "features",
     "build_rfm": "features",
     "clean": "cleaning",
+    "customer_card": "cards",
     "draw_figures": "figures",
     "fit_scale": "clustering",
     "learn_cuts": "scoring",
     "load_model": "model",
     "load_pack": "scoring",
     "make_orders": "datasets",
+    "open_run": "runs",
     "read": "reading",
     "score": "scoring",
     "segment": "pipeline",
+    "write_report": "reporting",
     "write_run": "writing",
+    "write_workbook": "workbook",
 }
 
 __all__ = ["__version__", *_HOMES]

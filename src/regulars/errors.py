@@ -6,6 +6,7 @@
     ├── SourceError               the source is missing, empty, damaged, or not a table
     │   └── ColumnError           a needed column is missing or could be several
     ├── UnreadableError           a date, number or id that cannot be understood, with its row
+    ├── CustomerError             a customer whom nobody knows
     ├── NotEnoughDataError        nothing, or too little, is left to work with
     ├── OptionError               an option, layout, rule or scale that does not exist or does not fit
     ├── PackError                 a rule pack with gaps, overlaps or groups that nothing reaches
@@ -22,6 +23,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "ColumnError",
+    "CustomerError",
     "MachineError",
     "ModelError",
     "NotEnoughDataError",
@@ -70,6 +72,10 @@ class ColumnError(SourceError):
 
 class UnreadableError(RegularsError):
     """A date, number or id cannot be understood."""
+
+
+class CustomerError(RegularsError):
+    """No customer has this id."""
 
 
 class NotEnoughDataError(RegularsError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 import numpy as np
 
@@ -17,16 +17,22 @@ from regulars.cleaning import Audit, Cleaned, Returns, Rule, clean
 from regulars.clustering import MIN_CUSTOMERS, AutoKMeans, Choice, Floats, Scale, Trial, fit_scale
 from regulars.errors import NotEnoughDataError, OptionError
 from regulars.features import build_features, find_gaps, purchase_gaps
+from regulars.html import segmentation_html
 from regulars.model import SegmentModel
 from regulars.profiling import (
+    Base,
+    Cell,
     Gaps,
     Notable,
     Segment,
     Spending,
     at_risk_customers,
+    count_cells,
+    describe_base,
     describe_spending,
     high_value_customers,
     load_actions,
+    measure_concentration,
     measure_gaps,
     name_segments,
     profile_segments,
@@ -43,6 +49,7 @@ Progress = Callable[[str, int, int], None]
 
 SAMPLE = 5_000  # customers that scatter plots and histograms are drawn from
 CELLS_FROM = 50_000  # customers; beyond, clusters are learned from weighted cells
+ORDERS_UP_TO = 1_000_000  # customers; beyond, no list of orders is kept for their timelines
 CELL_STARTS = 10  # starts of K-Means per k on cells
 
 
@@ -114,8 +121,13 @@ class Segmentation:
         Day from which recency is counted.
     customers_total, orders_total, revenue
         After cleaning.
-    cuts, groups
-        Score cut points; named groups with their customers and revenue, most revenue first.
+    base
+        All customers at a glance.
+    cuts, cells, groups
+        Score cut points; customers and money of every R-F-M cell; named groups with their customers and revenue, most
+        revenue first.
+    concentration
+        Share of the revenue that the best 1 %, 2 %, … 100 % of the customers bring, by their spend.
     gaps
         The shop's rhythm.
     trials, choice
@@ -135,6 +147,9 @@ class Segmentation:
     customers
         Lazy table, one row per customer: the columns of `schema.CUSTOMERS`, `SCORES` and `LABELS`, and
         `value_percentile`.
+    orders
+        Lazy table, one row per order of which something is kept: `customer_id`, `order_id`, `ordered_at`, `amount`; `None`
+        with more than a million customers.
     set_aside
         Lazy table of the rows that were set aside, each with its `reason`.
     """
@@ -151,8 +166,11 @@ class Segmentation:
     customers_total: int
     orders_total: int
     revenue: Decimal
+    base: Base
     cuts: Cuts
+    cells: tuple[Cell, ...]
     groups: tuple[tuple[str, str, int, Decimal], ...]
+    concentration: tuple[float, ...]
     gaps: Gaps
     trials: tuple[Trial, ...]
     choice: Choice
@@ -164,10 +182,11 @@ class Segmentation:
     sample: Sample
     model: SegmentModel
     customers: ir.Table = field(repr=False)
+    orders: ir.Table | None = field(repr=False)
     set_aside: ir.Table = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """All facts as plain values for JSON; without the two tables."""
+        """All facts as plain values for JSON; without the tables."""
         plain = (
             "source",
             "fingerprint",
@@ -179,10 +198,12 @@ class Segmentation:
             "customers_total",
         )
         facts: dict[str, Any] = {
-            name: getattr(self, name) for name in (*plain, "orders_total", "revenue", "silhouettes")
+            name: getattr(self, name) for name in (*plain, "orders_total", "revenue", "concentration", "silhouettes")
         }
         parts = ("options", "audit", "cuts", "gaps", "choice", "high_value", "at_risk", "spending", "sample")
         facts |= {name: getattr(self, name).to_dict() for name in parts}
+        facts["base"] = asdict(self.base)
+        facts["cells"] = [asdict(cell) for cell in self.cells]
         facts["groups"] = [
             {"name": name, "why": why, "customers": people, "revenue": money}
             for name, why, people, money in self.groups
@@ -207,6 +228,10 @@ class Segmentation:
                 f"revenue {facts.revenue_share:>6.1%}  → {each.action.action}"
             )
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks; no query."""
+        return segmentation_html(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -486,10 +511,11 @@ def _described(
     )
     labelled = _kept(_ordered(model.label(numbered.drop("segment_id"))), count)
     knives = {new: tuple(estimator.silhouettes_[old].round(4).tolist()) for new, old in enumerate(order)}
-    spending = describe_spending(cleaned.orders)
-    cleaned.release_orders()
-    total = labelled.agg(orders=labelled["frequency"].sum(), revenue=labelled["monetary"].sum())
-    totals = total.to_pyarrow().to_pylist()[0]
+    spending = describe_spending(cleaned.orders, labelled)
+    with_orders = count <= ORDERS_UP_TO
+    if not with_orders:
+        cleaned.release_orders()
+    cells = count_cells(labelled)
     return Segmentation(
         source=orders.source,
         fingerprint=orders.fingerprint,
@@ -501,10 +527,13 @@ def _described(
         audit=cleaned.audit,
         as_of=model.as_of,
         customers_total=count,
-        orders_total=totals["orders"],
-        revenue=totals["revenue"],
+        orders_total=sum(cell.orders for cell in cells),
+        revenue=sum((cell.revenue for cell in cells), Decimal(0)),
+        base=describe_base(labelled),
         cuts=model.cuts,
-        groups=_groups(labelled, model.pack),
+        cells=cells,
+        groups=_groups(cells, model.pack),
+        concentration=measure_concentration(labelled),
         gaps=model.gaps,
         trials=estimator.trials_,
         choice=estimator.choice_,
@@ -516,16 +545,26 @@ def _described(
         sample=_sample(labelled),
         model=model,
         customers=labelled,
+        orders=_listed(cleaned.orders) if with_orders else None,
         set_aside=cleaned.set_aside,
     )
 
 
-def _groups(labelled: ir.Table, pack: RulePack) -> tuple[tuple[str, str, int, Decimal], ...]:
-    """Named groups: name, why, customers, revenue; most revenue first. One query."""
+def _groups(cells: Sequence[Cell], pack: RulePack) -> tuple[tuple[str, str, int, Decimal], ...]:
+    """Named groups: name, why, customers, revenue; most revenue first."""
+    people: Counter[str] = Counter()
+    money: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for cell in cells:
+        people[cell.group] += cell.customers
+        money[cell.group] += cell.revenue
     why = {group.name: group.why for group in pack.groups}
-    table = labelled.group_by("rfm_group").agg(n=labelled.count(), revenue=labelled["monetary"].sum())
-    rows = table.order_by(ibis.desc("revenue"), "rfm_group").to_pyarrow().to_pylist()
-    return tuple((row["rfm_group"], why[row["rfm_group"]], row["n"], row["revenue"]) for row in rows)
+    names = sorted(people, key=lambda name: (-money[name], name))
+    return tuple((name, why[name], people[name], money[name]) for name in names)
+
+
+def _listed(orders: ir.Table) -> ir.Table:
+    """Orders as they are handed on."""
+    return orders.select("customer_id", "order_id", ordered_at=orders["first_at"], amount=orders["amount"])
 
 
 def _sample(labelled: ir.Table) -> Sample:

@@ -58,6 +58,7 @@ COSTS: Mapping[str, Cost] = {
     "Writing customers": Cost(base=0.7, per_million=0.3),
     "Writing what was set aside": Cost(base=0.4, per_million=0.45),
     "Drawing": Cost(base=5.0, per_million=0.0),
+    "Making the report": Cost(base=2.0, per_million=0.0),
     "Writing the record": Cost(base=0.1, per_million=0.0),
 }
 

@@ -25,6 +25,8 @@ import pyarrow.parquet as pq
 from regulars.errors import OutputError
 from regulars.figures import draw_figures
 from regulars.pipeline import Assignment, Segmentation
+from regulars.reporting import write_report
+from regulars.wording import slug
 
 __all__ = ["open_folder", "write_assignment", "write_orders", "write_run"]
 
@@ -40,6 +42,8 @@ OWN = frozenset(
         "figures",
         "model.json",
         "orders.csv",
+        "orders.parquet",
+        "report.html",
         "run.json",
         "segments.csv",
         "set_aside.parquet",
@@ -58,7 +62,7 @@ _DECIMALS = {
     "distance": 4,
     "value_percentile": 4,
 }
-_VERSIONS = ("regulars", "ibis-framework", "duckdb", "scikit-learn", "numpy", "pyarrow", "matplotlib")
+_VERSIONS = ("regulars", "ibis-framework", "duckdb", "scikit-learn", "numpy", "pyarrow", "matplotlib", "plotly")
 
 
 def write_run(
@@ -67,6 +71,7 @@ def write_run(
     *,
     customers_csv: bool | None = None,
     figures: bool = True,
+    report: bool = True,
     timings: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -82,6 +87,8 @@ def write_run(
         Whether to write `customers.csv` beside `customers.parquet`; default: up to a million customers.
     figures
         Whether to draw `figures/`.
+    report
+        Whether to write `report.html`.
     timings
         Seconds per stage, for `run.json`.
     progress
@@ -90,8 +97,9 @@ def write_run(
     Returns
     -------
     Path
-        The folder, with `customers.parquet`, `customers.csv` (money to the cent, sorted by customer_id), `segments.csv`,
-        `audiences/`, `set_aside.parquet`, `model.json`, `facts.json`, `run.json` and `figures/`.
+        The folder, with `report.html`, `customers.parquet`, `customers.csv` (money to the cent, sorted by customer_id),
+        `orders.parquet` (up to a million customers), `segments.csv`, `audiences/`, `set_aside.parquet`, `model.json`,
+        `facts.json`, `run.json` and `figures/`.
 
     Raises
     ------
@@ -99,7 +107,15 @@ def write_run(
         The place is a file, belongs to something else, cannot be written, or is full. Nothing is left behind then.
     """
     with open_folder(folder) as place:
-        fill_run(place, result, customers_csv=customers_csv, figures=figures, timings=timings, progress=progress)
+        fill_run(
+            place,
+            result,
+            customers_csv=customers_csv,
+            figures=figures,
+            report=report,
+            timings=timings,
+            progress=progress,
+        )
     return Path(folder)
 
 
@@ -109,6 +125,7 @@ def fill_run(
     *,
     customers_csv: bool | None = None,
     figures: bool = True,
+    report: bool = True,
     timings: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -118,6 +135,8 @@ def fill_run(
     with_csv = result.customers_total <= CSV_LIMIT if customers_csv is None else customers_csv
     _write_customers(place, result.customers, with_csv=with_csv)
     _write_audiences(place / "audiences", result)
+    if result.orders is not None:
+        result.orders.order_by("customer_id", "ordered_at", "order_id").to_parquet(place / "orders.parquet")
     tell("Writing what was set aside", 0, 0)
     result.set_aside.to_parquet(place / "set_aside.parquet")
     _write_segments(place / "segments.csv", result)
@@ -125,6 +144,9 @@ def fill_run(
     _write_json(place / "facts.json", result.to_dict())
     if figures:
         draw_figures(result, place / "figures", progress=tell)
+    if report:
+        tell("Making the report", 0, 0)
+        write_report(result, place / "report.html")
     tell("Writing the record", 0, 0)  # ends the stage before it, so that its seconds are known
     _write_json(
         place / "run.json",
@@ -300,13 +322,7 @@ def _write_audiences(folder: Path, result: Segmentation) -> None:
     for segment in result.segments:
         members = result.customers.filter(result.customers["segment_id"] == segment.id)
         members = members.order_by(members["monetary"].desc(), "customer_id").select(names)
-        _for_spreadsheets(members).to_csv(folder / f"{_file_name(segment.name)}.csv")
-
-
-def _file_name(name: str) -> str:
-    """Turn a segment's name into a file name: ``New / low-spend`` → ``new-low-spend``."""
-    words = "".join(letter if letter.isalnum() else " " for letter in name.lower())
-    return "-".join(words.split())[:80]
+        _for_spreadsheets(members).to_csv(folder / f"{slug(segment.name)}.csv")
 
 
 def _for_spreadsheets(table: ir.Table) -> ir.Table:
@@ -319,7 +335,7 @@ def _for_spreadsheets(table: ir.Table) -> ir.Table:
             changed[name] = table[name].round(_DECIMALS.get(name, 4))
         elif kind.is_string():
             text = table[name]
-            formula = text.re_search(r"^([=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!])")
+            formula = text.re_search(r"(?s)^([=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!])")
             begins = text.left(1).isin(["=", "@", "\t", "\r", "+", "-"])  # told in a tenth of the time
             changed[name] = (begins & formula).ifelse("'" + text, text)
     return table.mutate(**changed)

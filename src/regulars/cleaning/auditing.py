@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED, Rule
 from regulars.errors import NotEnoughDataError
+from regulars.html import audit_html
 
 __all__ = ["Audit", "AuditLine", "Counts", "count_reasons", "count_survivors", "write_audit"]
 
@@ -73,6 +74,10 @@ class Audit:
         facts = asdict(self)
         facts["reconciles"] = self.reconciles
         return facts
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        return audit_html(self)
 
 
 _Facts = dict[str, Any]

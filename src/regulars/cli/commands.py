@@ -192,7 +192,7 @@ def check(
         tell("Cleaning", 0, 0)
         audit = clean(orders, returns=returns.value, all_products=all_products, as_of=_day(as_of)).audit
     if as_json:
-        _print_json(orders.to_dict() | {"audit": audit.to_dict()})
+        print_json(orders.to_dict() | {"audit": audit.to_dict()})
     else:
         screens.show_columns(orders)
         screens.show_audit(audit, currency=orders.currency)
@@ -240,6 +240,7 @@ def segment(
         ),
     ] = None,
     figures: Annotated[bool, typer.Option(help="Draw the figures.", rich_help_panel=_OUTPUT)] = True,
+    report: Annotated[bool, typer.Option(help="Make report.html.", rich_help_panel=_OUTPUT)] = True,
     as_json: AsJson = False,
 ) -> None:
     """Turn order lines into customer segments, with everything in one folder."""
@@ -258,11 +259,12 @@ def segment(
         "as_of": _day(as_of),
     }
     machine = _machine(memory_limit, threads, temp_dir)
-    made = _planned(source, machine, output=output, figures=figures)
+    made = _planned(source, machine, output=output, figures=figures, report=report)
     if made is not None and not as_json:
         screens.show_plan(source, made)
     with screens.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, _engine(machine):
-        result, orders = _run(source, place, tell, options | machine, customers_csv=customers_csv, figures=figures)
+        wanted = {"customers_csv": customers_csv, "figures": figures, "report": report}
+        result, orders = _run(source, place, tell, options | machine, **wanted)
     if not as_json:
         screens.show_columns(orders, briefly=True)
     _report(result, output, as_json=as_json, plan=None if made is None else made.to_dict())
@@ -303,7 +305,7 @@ def assign(
         tell("Writing customers", 0, 0)
         writing.write_assignment(result, output)
     if as_json:
-        _print_json(result.to_dict() | {"folder": str(output)})
+        print_json(result.to_dict() | {"folder": str(output)})
     else:
         screens.show_assignment(result, output)
 
@@ -348,7 +350,9 @@ def main() -> None:
         sys.exit(128 + stopped.number)
 
 
-def _planned(source: str, machine: dict[str, Any], *, figures: bool = True, **more: Any) -> Plan | None:
+def _planned(
+    source: str, machine: dict[str, Any], *, figures: bool = True, report: bool = True, **more: Any
+) -> Plan | None:
     """Plan a run; `None` where nothing is known about the source before it is read."""
     from regulars import planning
     from regulars.reading import estimate_size
@@ -356,7 +360,8 @@ def _planned(source: str, machine: dict[str, Any], *, figures: bool = True, **mo
     size = estimate_size(source)
     if size is None:
         return None
-    stages = more.pop("stages", [name for name in planning.SEGMENTING if figures or name != "Drawing"])
+    left_out = {"Drawing": not figures, "Making the report": not report}
+    stages = more.pop("stages", [name for name in planning.SEGMENTING if not left_out.get(name)])
     room = {name: machine[name] for name in ("memory_limit", "temp_dir") if name in machine}
     return planning.plan(size, stages=stages, **room, **more)
 
@@ -381,7 +386,7 @@ def _report(result: Any, output: Path, *, as_json: bool, **more: Any) -> None:
         facts = result.to_dict()
         for bulky in ("sample", "silhouettes"):
             del facts[bulky]
-        _print_json(facts | more | {"folder": str(output)})
+        print_json(facts | more | {"folder": str(output)})
     else:
         screens.show_result(result, output)
 
@@ -427,8 +432,9 @@ def _day(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
 
 
-def _print_json(facts: dict[str, Any]) -> None:
+def print_json(facts: dict[str, Any]) -> None:
+    """Print facts for machines."""
     typer.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
 
 
-__all__ = ["app", "main"]
+__all__ = ["AsJson", "app", "main", "print_json"]

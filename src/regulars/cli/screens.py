@@ -28,6 +28,7 @@ from rich.text import Text
 from regulars.planning import LARGE, Forecast, amount, spoken
 
 if TYPE_CHECKING:
+    from regulars.cards import Card
     from regulars.cleaning import Audit
     from regulars.errors import RegularsError
     from regulars.pipeline import Assignment, Segmentation
@@ -39,6 +40,7 @@ __all__ = [
     "Stages",
     "show_assignment",
     "show_audit",
+    "show_card",
     "show_columns",
     "show_error",
     "show_plan",
@@ -46,6 +48,7 @@ __all__ = [
     "stages",
 ]
 
+_CARD_ORDERS = 15  # the last ones, on a customer's card
 _PIPE_WIDTH = 120  # columns where the output is not a terminal
 _SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
 
@@ -262,6 +265,41 @@ def show_result(result: Segmentation, output: Path) -> None:
     _show_notable(console, "At risk", result.at_risk, result.currency, most=5)
     _show_scores(console, result)
     _show_folder(console, output)
+
+
+def show_card(card: Card) -> None:
+    """Show one customer: numbers, why they are where they are, what would move them, and their last orders."""
+    console, numbers = _console(), card.numbers
+    orders = f"{numbers['frequency']:,} order{'s' if numbers['frequency'] != 1 else ''}"
+    console.print(Text.assemble((f"Customer {card.customer_id}", "bold"), f", as of {card.as_of}"))
+    console.print(Text(f"{card.segment or 'not assignable'} · group {card.group or 'none'}", style="bold blue"))
+    console.print(
+        Text(
+            f"{orders} for {_money(numbers['monetary'], card.currency, cents=True)}; first {numbers['first_order']}, "
+            f"last {numbers['last_order']} ({_days(numbers['recency_days'])} ago)"
+        )
+    )
+    for title, sentences in (
+        ("Why", card.why),
+        ("What would move them", tuple(move.sentence for move in card.moves)),
+        ("What to do", tuple(text for text in (card.action, card.offer, card.channel) if text)),
+    ):
+        console.print()
+        console.print(Text(title, style="bold"))
+        for sentence in sentences or ("nothing within a year and twelve orders",):
+            console.print(Text(f"  {sentence}"))
+    console.print()
+    if card.orders is None:
+        console.print(Text("The run keeps no orders: there are more than a million customers.", style="dim"))
+        return
+    shown = card.orders[-_CARD_ORDERS:]
+    console.print(
+        Text(
+            "Orders" if shown == card.orders else f"The last {len(shown)} of {len(card.orders):,} orders", style="bold"
+        )
+    )
+    for when, number, amount_ in shown:
+        console.print(Text(f"  {when:%Y-%m-%d}  {number or '':<12}  {_money(amount_, card.currency, cents=True):>14}"))
 
 
 def show_assignment(result: Assignment, output: Path) -> None:

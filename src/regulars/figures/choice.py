@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from regulars import palette, wording
 from regulars.clustering import MIN_STABILITY
 from regulars.figures import look
 
@@ -55,14 +56,14 @@ def _inertia(axes: Axes, trials: Sequence[Trial], choice: Choice) -> None:
         face = "white" if trial.shortcomings else look.BAR
         axes.plot(*at, "o", markersize=7, markerfacecolor=face, markeredgecolor=look.BAR, zorder=3)
         if place:
-            look.note(axes, look.amount(trial.inertia), at, (-7, -5), ha="right", va="top")
+            look.note(axes, wording.amount(trial.inertia), at, (-7, -5), ha="right", va="top")
         else:
-            look.note(axes, look.amount(trial.inertia), at, (8, 6))
+            look.note(axes, wording.amount(trial.inertia), at, (8, 6))
     _ks(axes, trials, "hollow")
     look.headroom(axes, inertias)
     _chord(axes, ks, inertias, choice.anchor, right=0.86 if choice.k == ks[-1] else 0.985)
     look.mark_chosen(axes, choice.k)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: look.amount(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: wording.amount(value)))
     axes.set_ylabel("inertia: squared distance to the centre,\nsummed over customers (scaled units²)")
     axes.set_title("Inertia")
 
@@ -199,7 +200,7 @@ def _knives(axes: Axes, result: Segmentation, mean: float) -> None:
 def _knife(axes: Axes, values: NDArray[np.float64], span: tuple[float, float], segment_id: int) -> None:
     """Draw one segment, its best-placed customers on top; the part below zero is hatched."""
     at = np.linspace(*span, len(values))
-    style: dict[str, Any] = {"facecolor": look.colour(segment_id), "edgecolor": look.INK, "linewidth": 0.5}
+    style: dict[str, Any] = {"facecolor": palette.colour(segment_id), "edgecolor": look.INK, "linewidth": 0.5}
     axes.fill_betweenx(at, 0, values, **style)
     below = values < 0
     if below.any():

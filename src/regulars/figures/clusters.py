@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import Bbox, ScaledTranslation
 from numpy.typing import NDArray
 
+from regulars import palette, wording
 from regulars.figures import look
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def customer_clusters(result: Segmentation) -> Figure:
     names = [look.wrapped(segment.name, 40, most=2) for segment in result.segments]
     figure = look.framed(
         result,
-        title=f"{best.name}: {look.percent(shares.customer_share)} of the customers bring "
-        f"{look.percent(shares.revenue_share)} of the revenue",
+        title=f"{best.name}: {wording.percent(shares.customer_share)} of the customers bring "
+        f"{wording.percent(shares.revenue_share)} of the revenue",
         subtitle="Left: each small symbol is a customer, each large one the median of a segment. "
         "Right: pale bars are shares of customers, full bars shares of revenue." + look.sampled(result),
         height=max(4.9, sum(_rows(names)) + 0.9),
@@ -61,7 +62,7 @@ def _points(axes: Axes, result: Segmentation) -> None:
     style: dict[str, Any] = {"s": 15, "alpha": 0.6, "linewidth": 0.25, "edgecolor": "white", "rasterized": True}
     for segment in result.segments:
         own = ids == segment.id
-        style |= {"color": look.colour(segment.id), "marker": look.marker(segment.id), "label": segment.name}
+        style |= {"color": palette.colour(segment.id), "marker": look.marker(segment.id), "label": segment.name}
         sns.scatterplot(x=days[own], y=money[own], ax=axes, legend=False, **style)
     longest = max(days.max(initial=1), *(_medians(segment)[0] for segment in result.segments)) * 1.04
     axes.set_xlim(0, longest)
@@ -71,7 +72,7 @@ def _points(axes: Axes, result: Segmentation) -> None:
     look.money_axis(axes.yaxis, axes.get_ylim(), result.currency)
     axes.grid(visible=True, axis="both")
     axes.set_xlabel("days since the last order (square-root scale)")
-    axes.set_ylabel(f"net revenue per customer in {look.unit(result.currency)} (log scale)")
+    axes.set_ylabel(f"net revenue per customer in {wording.unit(result.currency)} (log scale)")
     axes.set_title("Who is where")
 
 
@@ -144,12 +145,12 @@ def _shares(axes: Axes, segments: Sequence[Segment], names: Sequence[str]) -> No
     above_bars = ScaledTranslation(0, 5.5 / 72, axes.get_figure().dpi_scale_trans)  # type: ignore[union-attr]
     heading: dict[str, Any] = {"va": "bottom", "fontsize": 9, "fontweight": "bold", "linespacing": 1.05, "rim": False}
     for bottom, segment, name in zip(bottoms, segments, names, strict=True):
-        facts, tone = segment.profile, look.colour(segment.id)
+        facts, tone = segment.profile, palette.colour(segment.id)
         pairs = ((facts.customer_share, 0.38, 0.35, "customers"), (facts.revenue_share, 0.18, 1.0, "revenue"))
         for share, above, alpha, noun in pairs:
             at, fill = bottom - above, to_rgba(tone, alpha)
             axes.barh(at, share, height=0.18, color=fill, edgecolor=look.INK, linewidth=0.5, label=noun)
-            look.note(axes, f"{look.percent(share)} of {noun}", (share, at), (4, -0.5), rim=False)
+            look.note(axes, f"{wording.percent(share)} of {noun}", (share, at), (4, -0.5), rim=False)
         look.symbol(axes, segment.id, (0, bottom - 0.49), transform=axes.transData + above_bars)
         look.note(axes, name, (0, bottom - 0.49), (8, 0), **heading)
     most = max(max(s.profile.customer_share, s.profile.revenue_share) for s in segments)

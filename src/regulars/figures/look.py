@@ -20,16 +20,12 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Bbox
 
-if TYPE_CHECKING:
-    from datetime import date
+from regulars.palette import colour
+from regulars.wording import counted, day, money, shortened
 
+if TYPE_CHECKING:
     from regulars.pipeline import Segmentation
 
-#: Petroff's ten, told apart under colour-vision deficiency, and two for the rare eleventh and twelfth segment.
-PALETTE = (
-    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
-    *("#2d6a4f", "#3d2c5e"),
-)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "d")
 
 INK, MUTED, GRID, BAND = "#1f2933", "#55606e", "#e2e6eb", "#eef1f5"
@@ -133,11 +129,6 @@ def framed(result: Segmentation, *, title: str, subtitle: str, height: float) ->
     return figure
 
 
-def colour(segment_id: int) -> str:
-    """Colour of a segment, the same in every figure."""
-    return PALETTE[segment_id % len(PALETTE)]
-
-
 def marker(segment_id: int) -> str:
     """Symbol of a segment, the same in every figure."""
     return MARKERS[segment_id % len(MARKERS)]
@@ -216,77 +207,6 @@ def wrapped(text: str, width: int, *, most: int = 6, even: bool = True) -> str:
     return "\n".join(lines)
 
 
-def shortened(text: str, most: int) -> str:
-    """Cut a text in its middle, where both ends tell most (a path)."""
-    return text if len(text) <= most else f"{text[: most // 3]}…{text[-(most - most // 3 - 1) :]}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "order"), counted(18276, "order")
-    ('1 order', '18,276 orders')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def percent(share: float) -> str:
-    """Write a share, 0 to 1, with two digits that count.
-
-    Examples
-    --------
-    >>> percent(0.126), percent(0.054), percent(0.0004), percent(0.0)
-    ('13%', '5.4%', '<0.1%', '0%')
-    """
-    if 0 < share < 0.0005:
-        return "<0.1%"
-    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"
-
-
-def amount(value: float) -> str:
-    """Write a number in short: thousands as k, millions as M.
-
-    Examples
-    --------
-    >>> [amount(number) for number in (0, 2.9, 652.41, 1234, 45_600, 8_289_382, 999_999)]
-    ['0', '2.90', '652', '1.2k', '46k', '8.3M', '1M']
-    """
-    if value < 0:
-        return f"−{amount(-value)}"
-    if value < 9.995 and value != round(value):
-        return f"{value:.2f}"
-    for limit, divisor, letter in ((999.5, 1, ""), (999.5e3, 1e3, "k"), (999.5e6, 1e6, "M"), (float("inf"), 1e9, "bn")):
-        if value < limit:
-            short = value / divisor
-            digits = 1 if divisor > 1 and short < 9.95 else 0
-            return f"{short:,.{digits}f}".removesuffix(".0") + letter
-    return f"{value:g}"
-
-
-_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
-
-
-def money(value: float, currency: str | None, *, short: bool = True) -> str:
-    """Write money with the symbol of the currency or its code, in short or in whole units.
-
-    Examples
-    --------
-    >>> money(652.41, "GBP"), money(1234, "CHF"), money(-5, "€"), money(12, None)
-    ('£652', 'CHF 1.2k', '−€5', '12')
-    """
-    known = _SYMBOLS.get((currency or "").upper(), currency or "")
-    sign = f"{known} " if known[-1:].isalpha() else known
-    size = abs(value)
-    return f"{'−' if value < 0 else ''}{sign}{amount(size) if short or size < 10 else f'{size:,.0f}'}"
-
-
-def unit(currency: str | None) -> str:
-    """Name the money of an axis: symbol or code, or ``"money"``."""
-    return _SYMBOLS.get((currency or "").upper(), currency or "") or "money"
-
-
 def money_ticks(currency: str | None) -> FuncFormatter:
     """Write money on an axis."""
     return FuncFormatter(lambda value, _: money(value, currency))
@@ -299,14 +219,6 @@ def money_axis(axis: Axis, limits: tuple[float, float], currency: str | None) ->
     axis.set_major_locator(LogLocator(subs=between, numticks=15))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(money_ticks(currency))
-
-
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def day(value: date) -> str:
-    """Write a day in words, whatever the locale: ``9 Dec 2011``."""
-    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
 
 
 def headroom(axes: Axes, values: Sequence[float], *, share: float = 0.12) -> None:

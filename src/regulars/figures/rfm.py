@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from regulars import wording
 from regulars.figures import look
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def rfm_distribution(result: Segmentation) -> Figure:
     middle = [float(np.median(values)) for values in (days, orders, money)]
     ago = "1 day" if middle[0] == 1 else f"{middle[0]:g} days"
     times = "1 order" if middle[1] == 1 else f"{middle[1]:g} orders"
-    spent = look.money(middle[2], result.currency)
+    spent = wording.money(middle[2], result.currency)
     figure = look.framed(
         result,
         title=f"The median customer last ordered {ago} ago, placed {times} and spent {spent}",
@@ -109,9 +110,9 @@ def _monetary(axes: Axes, result: Segmentation, money: Values) -> None:
         axes.set_xlim(edges[0], edges[-1])
     look.money_axis(axes.xaxis, axes.get_xlim(), result.currency)
     missing = len(money) - len(positive)
-    hidden = f"; {look.counted(missing, 'customer')} at zero or less not shown" if missing else ""
-    _finish(axes, "Monetary value", f"net revenue per customer in {look.unit(result.currency)} (log scale{hidden})")
-    write = lambda value: look.money(value, result.currency, short=False)  # noqa: E731
+    hidden = f"; {wording.counted(missing, 'customer')} at zero or less not shown" if missing else ""
+    _finish(axes, "Monetary value", f"net revenue per customer in {wording.unit(result.currency)} (log scale{hidden})")
+    write = lambda value: wording.money(value, result.currency, short=False)  # noqa: E731
     _bands(axes, result, "monetary", lambda value: value, write)
 
 

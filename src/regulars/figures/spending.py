@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from regulars import palette, wording
 from regulars.figures import look
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ def spending_patterns(result: Segmentation) -> Figure:
     spending, currency = result.spending, result.currency
     month, most, *_ = max(spending.months, key=lambda row: row[1])
     earned, best, order = (
-        look.money(float(value), currency) for value in (result.revenue, most, spending.median_order)
+        wording.money(float(value), currency) for value in (result.revenue, most, spending.median_order)
     )
     figure = look.framed(
         result,
-        title=f"{earned} from {look.counted(result.orders_total, 'order')}: best month {_month(month)} ({best}), "
+        title=f"{earned} from {wording.counted(result.orders_total, 'order')}: best month {_month(month)} ({best}), "
         f"median order {order}",
         subtitle="Net revenue, after cleaning and returns.",
         height=6.6,
@@ -47,7 +48,7 @@ def spending_patterns(result: Segmentation) -> Figure:
 
 def _month(text: str) -> str:
     year, month = text.split("-")
-    return f"{look.MONTHS[int(month) - 1]} {year}"
+    return f"{wording.MONTHS[int(month) - 1]} {year}"
 
 
 def _months(axes: Axes, result: Segmentation) -> None:
@@ -60,12 +61,12 @@ def _months(axes: Axes, result: Segmentation) -> None:
     step = next((s for s in (1, 2, 3, 6, 12) if len(every) / s <= 8), math.ceil(len(every) / 8))
     shown = range(0, len(every), step)
     years = [i for i in shown if i == 0 or every[i][:4] != every[i - step][:4]]
-    names = [look.MONTHS[int(every[i][5:]) - 1] + (f"\n{every[i][:4]}" if i in years else "") for i in shown]
+    names = [wording.MONTHS[int(every[i][5:]) - 1] + (f"\n{every[i][:4]}" if i in years else "") for i in shown]
     axes.set_xticks(list(shown), names, fontsize=look.SMALL)
     axes.set_xlim(-0.7, max(len(every) - 0.3, 2.7))
     look.headroom(axes, list(known.values()), share=0.06)
     axes.yaxis.set_major_formatter(look.money_ticks(result.currency))
-    axes.set_ylabel(f"revenue in {look.unit(result.currency)}")
+    axes.set_ylabel(f"revenue in {wording.unit(result.currency)}")
     covered = " ".join(partial[month] for month in every if month in partial)
     axes.set_xlabel(f"month (hatched: data {covered})" if covered else "month", fontsize=9)
     axes.set_title("By month")
@@ -81,10 +82,10 @@ def _incomplete(result: Segmentation) -> dict[str, str]:
     first, last = result.audit.first_day, min(result.audit.last_day, result.as_of - timedelta(days=1))
     found: dict[str, str] = {}
     if first.day > 1:
-        found[f"{first:%Y-%m}"] = f"from {look.day(first)}"
+        found[f"{first:%Y-%m}"] = f"from {wording.day(first)}"
     if last.day < monthrange(last.year, last.month)[1]:
         month = f"{last:%Y-%m}"
-        found[month] = f"{found.get(month, '')} to {look.day(last)}".strip()
+        found[month] = f"{found.get(month, '')} to {wording.day(last)}".strip()
     return found
 
 
@@ -104,7 +105,7 @@ def _hours(axes: Axes, result: Segmentation) -> None:
         yticklabels=list(_WEEKDAYS),
         cbar_kws={
             "format": look.money_ticks(result.currency),
-            "label": f"revenue in {look.unit(result.currency)}",
+            "label": f"revenue in {wording.unit(result.currency)}",
             "pad": 0.02,
         },
     )
@@ -127,7 +128,7 @@ def _days(axes: Axes, result: Segmentation) -> None:
     axes.bar(_WEEKDAYS, totals, width=0.8, color=look.BAR)
     look.headroom(axes, totals, share=0.06)
     axes.yaxis.set_major_formatter(look.money_ticks(result.currency))
-    axes.set_ylabel(f"revenue in {look.unit(result.currency)}")
+    axes.set_ylabel(f"revenue in {wording.unit(result.currency)}")
     axes.set_xlabel("weekday (the source has no times of day)", fontsize=9)
     axes.set_title(f"By weekday: most on {_WEEKDAYS[totals.index(max(totals))]}")
 
@@ -139,12 +140,12 @@ def _countries(axes: Axes, result: Segmentation) -> None:
         shown.append((f"{len(rest)} other", sum(revenue for _, revenue in rest)))
     _ranked(axes, result, [(name, revenue, look.BAR) for name, revenue in shown])
     axes.set_title(
-        f"By country: {look.shortened(rows[0][0], 22)} first of {len(rows)}" if len(rows) > 1 else "By country"
+        f"By country: {wording.shortened(rows[0][0], 22)} first of {len(rows)}" if len(rows) > 1 else "By country"
     )
 
 
 def _segments(axes: Axes, result: Segmentation) -> None:
-    _ranked(axes, result, [(s.name, float(s.profile.revenue), look.colour(s.id)) for s in result.segments])
+    _ranked(axes, result, [(s.name, float(s.profile.revenue), palette.colour(s.id)) for s in result.segments])
     axes.set_title("By segment (the source has no country)")
 
 
@@ -153,7 +154,7 @@ def _ranked(axes: Axes, result: Segmentation, rows: list[tuple[str, float, str]]
     total = float(result.revenue) or 1.0
     for place, (_, revenue, tone) in enumerate(rows):
         axes.barh(place, revenue, height=0.74, color=tone, edgecolor=look.INK, linewidth=0.4)
-        label = f"{look.money(revenue, result.currency)} · {look.percent(revenue / total)}"
+        label = f"{wording.money(revenue, result.currency)} · {wording.percent(revenue / total)}"
         look.note(axes, label, (max(revenue, 0), place), (4, -0.5), rim=False)
     axes.set_yticks(range(len(rows)), [look.wrapped(name, 22, most=2) for name, *_ in rows], fontsize=look.SMALL)
     axes.set_ylim(max(len(rows), 3) - 0.4, -0.6)
@@ -163,7 +164,7 @@ def _ranked(axes: Axes, result: Segmentation, rows: list[tuple[str, float, str]]
     axes.grid(visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(look.money_ticks(result.currency))
-    axes.set_xlabel(f"revenue in {look.unit(result.currency)}, and share of all (%)", fontsize=9)
+    axes.set_xlabel(f"revenue in {wording.unit(result.currency)}, and share of all (%)", fontsize=9)
 
 
 def _order_sizes(axes: Axes, result: Segmentation) -> None:
@@ -177,12 +178,12 @@ def _order_sizes(axes: Axes, result: Segmentation) -> None:
         axes.set_xlim(low, high)
         look.money_axis(axes.xaxis, (low, high), result.currency)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: look.amount(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: wording.amount(value)))
     if spending.median_order > 0:
         axes.axvline(spending.median_order, color=look.INK, linewidth=2, label="median")
-        label = f"median {look.money(spending.median_order, result.currency)}"
+        label = f"median {wording.money(spending.median_order, result.currency)}"
         style: dict[str, Any] = {"va": "top", "fontsize": 9.5, "fontweight": "bold"}
         look.note(axes, label, (spending.median_order, 0.98), (5, 0), on_top=True, **style)
     axes.set_ylabel("orders")
-    axes.set_xlabel(f"value of an order in {look.unit(result.currency)} (log scale)", fontsize=9)
+    axes.set_xlabel(f"value of an order in {wording.unit(result.currency)} (log scale)", fontsize=9)
     axes.set_title("By order size")

@@ -1,0 +1,76 @@
+"""Interactive charts of a segmentation, with Plotly. They read facts and compute nothing but sums of these.
+
+Each function takes a `Segmentation` and gives a `plotly.graph_objects.Figure`. What a chart shows is also there in words
+(`figure.layout.meta["alt"]`) and as a table (`figure.layout.meta["columns"]` and `["rows"]`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from regulars.charts.choice import choice_of_k, silhouette_knives
+from regulars.charts.customers import customer_map, customer_map_3d, revenue_concentration, rfm_distributions
+from regulars.charts.look import CONFIG
+from regulars.charts.segments import crosswalk, group_treemap, rfm_grid, segment_profiles, segment_shares, segment_trend
+from regulars.charts.spending import (
+    audit_waterfall,
+    cohort_retention,
+    countries,
+    country_map,
+    order_sizes,
+    weekday_hours,
+)
+
+if TYPE_CHECKING:
+    from regulars.pipeline import Segmentation
+
+__all__ = [
+    "CHARTS",
+    "CONFIG",
+    "audit_waterfall",
+    "choice_of_k",
+    "cohort_retention",
+    "countries",
+    "country_map",
+    "crosswalk",
+    "customer_map",
+    "customer_map_3d",
+    "group_treemap",
+    "order_sizes",
+    "revenue_concentration",
+    "rfm_distributions",
+    "rfm_grid",
+    "segment_profiles",
+    "segment_shares",
+    "segment_trend",
+    "silhouette_knives",
+    "weekday_hours",
+]
+
+#: Name → function that draws it, in the order of the report.
+CHARTS: dict[str, Callable[[Segmentation], go.Figure]] = {
+    draw.__name__: draw
+    for draw in (
+        segment_shares,
+        segment_trend,
+        customer_map,
+        customer_map_3d,
+        segment_profiles,
+        rfm_grid,
+        group_treemap,
+        crosswalk,
+        revenue_concentration,
+        rfm_distributions,
+        cohort_retention,
+        weekday_hours,
+        order_sizes,
+        countries,
+        country_map,
+        choice_of_k,
+        silhouette_knives,
+        audit_waterfall,
+    )
+}

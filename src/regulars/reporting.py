@@ -1,0 +1,282 @@
+"""One self-contained page about a run: what a manager opens."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from regulars.charts import CHARTS, CONFIG
+from regulars.errors import OutputError
+from regulars.palette import colour
+from regulars.pipeline import Segmentation
+from regulars.profiling import Notable, Segment
+from regulars.wording import counted, day, money, percent, slug, unit
+
+__all__ = ["render_report", "write_report"]
+
+#: Traces that the bundled build of plotly.js can draw.
+BUNDLED = frozenset({"scatter", "bar", "heatmap", "treemap", "choropleth", "sankey"})
+TURNED = "customer_map_3d"  # needs the whole plotly.js
+LATELY = 3  # months
+NUMBER = re.compile(r"[-−<]?[\d,]+(\.\d+)?%?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Number:
+    name: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Card:
+    segment: Segment
+    colour: str
+    like: str
+    lately: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chart:
+    title: str
+    alt: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    height: int
+    json: Markup
+    traces: frozenset[str]
+
+
+def write_report(result: Segmentation, path: str | Path, *, turnable: bool = False) -> Path:
+    """Write the page of `render_report` as a file, in one step.
+
+    Parameters
+    ----------
+    result
+        The facts.
+    path
+        The file; an earlier one is replaced.
+    turnable
+        Add the map of customers in three directions: the page then carries the whole of plotly.js, 3 MB more.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, regulars as rg
+    >>> result = rg.segment(rg.make_orders(customers=300, seed=1).orders)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rg.write_report(result, f"{folder}/report.html").name
+    'report.html'
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder.", hint="Give the name of a file, such as report.html.")
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(render_report(result, turnable=turnable), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write {path}: {error.strerror or error}.", hint="Choose a place that you may write to with -o."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def render_report(result: Segmentation, *, turnable: bool = False) -> str:
+    """Make the page: HTML with its styles, charts and data, and no address outside; equal facts give equal bytes.
+
+    Text and tables need no JavaScript. A policy in the page forbids every request.
+    """
+    figures = {name: _chart(draw(result)) for name, draw in CHARTS.items() if turnable or name != TURNED}
+    if not result.spending.countries:
+        del figures["countries"], figures["country_map"]
+    whole = frozenset[str]().union(*(figure.traces for figure in figures.values())) - BUNDLED
+    page = _environment(result).from_string(_text("templates/report.html"))
+    return page.render(
+        result=result,
+        figures=figures,
+        numbers=_numbers(result),
+        cards=[_card(result, segment) for segment in result.segments],
+        regulars=max(result.segments, key=lambda segment: (segment.profile.revenue, -segment.id)),
+        last_day=min(result.audit.last_day, result.as_of - timedelta(days=1)),
+        matches=[(match["field"], match["column"], match["why"]) for match in result.matches],
+        details=_details(result),
+        css=Markup(_text("templates/report.css")),
+        js=Markup(_text("templates/report.js")),
+        plotly=Markup(_whole_plotly() if whole else _text("assets/plotly.min.js")),
+        config=_json(CONFIG),
+        topology=_topology() if "country_map" in figures else "",
+    )
+
+
+def _environment(result: Segmentation) -> Environment:
+    """Templates that escape every text, and the words that they use."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    environment.globals.update(
+        counted=counted,
+        day=day,
+        money=lambda value: money(float(value), result.currency),
+        percent=percent,
+        unit=unit(result.currency),
+        people=lambda listed: _people(listed),
+        is_number=_is_number,
+        written=_written,
+    )
+    return environment
+
+
+def _text(name: str) -> str:
+    return (files("regulars") / name).read_text("utf-8")
+
+
+def _whole_plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+def _topology() -> Markup:
+    return _json(json.loads(_text("assets/world_110m.json")))
+
+
+def _json(data: Any) -> Markup:
+    """JSON that can stand in a script element: nothing in it ends the element."""
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+
+
+def _chart(figure: Any) -> _Chart:
+    meta = figure.layout.meta
+    plain = figure.to_json()
+    drawn = json.loads(plain)
+    drawn["layout"].pop("template", None)
+    drawn["layout"].pop("meta", None)
+    return _Chart(
+        title=_unescaped(figure.layout.title.text),
+        alt=meta["alt"],
+        columns=meta["columns"],
+        rows=meta["rows"],
+        height=figure.layout.height,
+        json=_json(drawn),
+        traces=frozenset(trace.type for trace in figure.data),
+    )
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _numbers(result: Segmentation) -> list[_Number]:
+    """The five numbers at the top."""
+    customers, orders = result.customers_total, result.orders_total
+    mean = float(result.revenue) / orders if orders else 0.0
+    return [
+        _Number(
+            name="Customers",
+            value=f"{customers:,}",
+            note=f"{percent(result.base.ordered_once / customers)} of them ordered once",
+        ),
+        _Number(name="Orders", value=f"{orders:,}", note=f"{orders / customers:.1f} for each customer"),
+        _Number(
+            name="Net revenue",
+            value=money(float(result.revenue), result.currency),
+            note=f"{money(mean, result.currency)} an order on average",
+        ),
+        _Number(
+            name="Best 20% of customers",
+            value=percent(result.concentration[19]),
+            note="of the revenue comes from them",
+        ),
+        _Number(
+            name="High-value, at risk",
+            value=f"{result.at_risk.customers:,}",
+            note=f"{money(float(result.at_risk.revenue), result.currency)} of revenue so far",
+        ),
+    ]
+
+
+def _card(result: Segmentation, segment: Segment) -> _Card:
+    profile = segment.profile
+    days, orders, spend = (profile.median(name) or 0.0 for name in ("recency_days", "frequency", "monetary"))
+    return _Card(
+        segment=segment,
+        colour=colour(segment.id),
+        like=f"The typical customer here has {counted(round(orders), 'order')} for {money(spend, result.currency)} in all, "
+        f"the last one {counted(round(days), 'day')} ago.",
+        lately=_lately(result, segment.id),
+        file=f"{slug(segment.name)}.csv",
+    )
+
+
+def _lately(result: Segmentation, segment_id: int) -> str:
+    """What the segment's customers bring in the last three whole months, against the whole time, in words."""
+    end = min(result.audit.last_day, result.as_of - timedelta(days=1))
+    whole = f"{end if (end + timedelta(days=1)).day == 1 else end.replace(day=1) - timedelta(days=1):%Y-%m}"
+    months = [name for name, *_ in result.spending.months if name <= whole][-LATELY:]
+    if not months:
+        return "no whole month yet"
+    total = sum(float(revenue) for name, revenue, *_ in result.spending.months if name in months)
+    own = sum(
+        float(revenue)
+        for owner, name, _, _, revenue in result.spending.segment_months
+        if owner == segment_id and name in months
+    )
+    share = percent(own / total) if total else "0%"
+    return (
+        f"{money(own, result.currency)} in the last {counted(len(months), 'whole month')}: {share} of what came in then"
+    )
+
+
+def _people(listed: Notable) -> list[tuple[Any, ...]]:
+    return [
+        (each.customer_id, each.segment, each.recency_days, each.frequency, f"{each.monetary:,.2f}")
+        for each in listed.top
+    ]
+
+
+def _details(result: Segmentation) -> list[tuple[str, str]]:
+    options = result.options.to_dict()
+    return [
+        ("source", result.source),
+        ("fingerprint (sha256)", result.fingerprint or "–"),
+        ("layout", result.layout),
+        ("currency", result.currency or "not known"),
+        ("as of", day(result.as_of)),
+        *(
+            (name, "default" if value is None else _written(value))
+            for name, value in options.items()
+            if name != "as_of"
+        ),
+    ]
+
+
+def _written(cell: object) -> str:
+    if isinstance(cell, date):
+        return day(cell)
+    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
+
+
+def _is_number(rows: Sequence[Sequence[object]], column: int) -> bool:
+    """Whether a column, but for the first, holds numbers, also written ones: those are aligned to the right."""
+    if not column:
+        return False
+    cells = [str(row[column]) for row in rows if str(row[column])]
+    return bool(cells) and all(NUMBER.fullmatch(cell) for cell in cells)

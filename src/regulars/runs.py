@@ -1,0 +1,104 @@
+"""A run folder, read again: the same facts, without the order lines."""
+
+from __future__ import annotations
+
+import json
+import typing
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from regulars.errors import SourceError
+from regulars.model import load_model
+from regulars.pipeline import Segmentation
+from regulars.restoring import restore
+
+__all__ = ["open_run"]
+
+
+def open_run(folder: str | Path) -> Segmentation:
+    """Read a run folder that `regulars.write_run` made; no query until one of the tables is asked.
+
+    Parameters
+    ----------
+    folder
+        The folder, or its `facts.json`.
+
+    Returns
+    -------
+    Segmentation
+        As it was when the run ended; the tables read the Parquet files of the folder.
+
+    Raises
+    ------
+    SourceError
+        There is no such folder, it is not a run, or a file in it is missing or damaged.
+
+    Examples
+    --------
+    >>> import tempfile, regulars as rg
+    >>> result = rg.segment(rg.make_orders(customers=300, seed=1).orders)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = rg.open_run(rg.write_run(result, f"{folder}/run", figures=False))
+    ...     print(again.segments == result.segments, again.customers.count().to_pyarrow().as_py())
+    True 300
+    """
+    place = Path(folder)
+    place = place.parent if place.name == "facts.json" else place
+    facts = _facts(place)
+    model = load_model(place / "model.json")
+    known: dict[str, Any] = {
+        "model": model,
+        "cuts": model.cuts,
+        "gaps": model.gaps,
+        "groups": tuple((each["name"], each["why"], each["customers"], each["revenue"]) for each in facts["groups"]),
+        "customers": _table(place / "customers.parquet"),
+        "orders": _table(place / "orders.parquet") if (place / "orders.parquet").is_file() else None,
+        "set_aside": _table(place / "set_aside.parquet"),
+    }
+    hints = typing.get_type_hints(Segmentation)
+    others = [each.name for each in fields(Segmentation) if each.name not in known]
+    try:
+        known["groups"] = restore(hints["groups"], known["groups"])
+        rest = {
+            each.name: restore(hints[each.name], facts[each.name])
+            for each in fields(Segmentation)
+            if each.name not in known
+        }
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise SourceError(
+            f"{place / 'facts.json'} is damaged, or was written by another version of regulars: {error!r}.",
+            hint="Make the run again with 'regulars segment'.",
+        ) from error
+    return Segmentation(**known, **rest)
+
+
+def _facts(place: Path) -> dict[str, Any]:
+    if not place.is_dir():
+        raise SourceError(
+            f"There is no folder {str(place)!r}.", hint="Give the folder that 'regulars segment -o' wrote."
+        )
+    try:
+        facts = json.loads((place / "facts.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(
+            f"{place} is not a run of regulars: its facts.json is missing or damaged.",
+            hint="Give the folder that 'regulars segment -o' wrote.",
+        ) from error
+    if not isinstance(facts, dict) or "segments" not in facts:
+        raise SourceError(
+            f"{place} holds no segments (the result of 'regulars assign' has none of its own).",
+            hint="Give the folder that 'regulars segment -o' wrote.",
+        )
+    return facts
+
+
+def _table(path: Path) -> ir.Table:
+    if not path.is_file():
+        raise SourceError(f"{path} is missing.", hint="Make the run again with 'regulars segment'.")
+    con = ibis.duckdb.connect()
+    con.raw_sql("SET enable_progress_bar = false")
+    return con.read_parquet(path, hive_partitioning=False)
