@@ -101,8 +101,8 @@ class TestHelp:
 class TestRunFolder:
     def test_it_holds_what_the_docs_say(self, run_folder):
         assert sorted(entry.name for entry in run_folder.iterdir()) == [
-            "audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json", "run.json",
-            "segments.csv", "set_aside.parquet",
+            "audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json", "orders.parquet",
+            "report.html", "run.json", "segments.csv", "set_aside.parquet",
         ]  # fmt: skip
         names = ["customer_clusters", "elbow_method", "rfm_distribution", "silhouette_score", "spending_patterns"]
         assert sorted(file.name for file in (run_folder / "figures").iterdir()) == sorted(

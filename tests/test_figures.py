@@ -86,7 +86,8 @@ def a_result(*, names: tuple[str, ...] = NAMES, customers: int = 400, **changes:
     facts: dict[str, Any] = {
         "source": "orders.csv", "fingerprint": "", "layout": "generic", "matches": (), "notes": (), "currency": "GBP",
         "options": Options(), "as_of": date(2011, 12, 10), "customers_total": customers, "orders_total": 800,
-        "revenue": Decimal(10000), "groups": (), "gaps": Gaps(p75=30, p90=60, p95=90, count=9),
+        "revenue": Decimal(10000), "groups": (), "cells": (), "concentration": (), "base": None,
+        "gaps": Gaps(p75=30, p90=60, p95=90, count=9),
         "audit": Audit(
             lines=(line,), first_day=date(2011, 10, 1), last_day=date(2011, 12, 9), returns="net",
             partly_returned=0, unmatched_returns=0, unmatched_amount=Decimal(0),
@@ -102,6 +103,7 @@ def a_result(*, names: tuple[str, ...] = NAMES, customers: int = 400, **changes:
         "high_value": nobody, "at_risk": nobody,
         "spending": Spending(
             months=(("2011-10", Decimal(3000), 9, 9), ("2011-11", Decimal(5000), 9, 9), ("2011-12", Decimal(2000), 9, 9)),
+            segment_months=(), cohorts=(),
             weekday_hours=tuple(map(tuple, week)), has_hours=True,
             countries=tuple((f"Country {i}", 1, 1, Decimal(5500 - 500 * i)) for i in range(10)),
             order_sizes=((10.0, 31.6, 300), (31.6, 100.0, 500)), median_order=42.0,
@@ -112,7 +114,7 @@ def a_result(*, names: tuple[str, ...] = NAMES, customers: int = 400, **changes:
             monetary=tuple(np.exp(rng.normal(6, 1.2, customers)).tolist()),
             segment_id=tuple((np.arange(customers) % k).tolist()),
         ),
-        "model": None, "customers": None, "set_aside": None,
+        "model": None, "customers": None, "orders": None, "set_aside": None,
     }  # fmt: skip
     return Segmentation(**(facts | changes))
 

@@ -15,12 +15,16 @@ from hypothesis import strategies as st
 import oracles
 from regulars.errors import OptionError
 from regulars.profiling import (
+    Cell,
     Gaps,
     Profile,
     at_risk_customers,
+    count_cells,
+    describe_base,
     describe_spending,
     high_value_customers,
     load_actions,
+    measure_concentration,
     measure_gaps,
     name_segments,
     profile_segments,
@@ -359,10 +363,26 @@ def orders(con) -> ibis.Table:
     return con.create_table("orders", frame).mutate(amount=ibis._.amount.cast("decimal(18, 4)"))
 
 
-def test_spending_by_hand(orders):
-    spending = describe_spending(orders)
+@pytest.fixture(scope="module")
+def placed(con) -> ibis.Table:
+    """Their customers: a in segment 0, b in 1."""
+    frame = pd.DataFrame(
+        {"customer_id": ["a", "b"], "segment_id": [0, 1], "first_order": pd.to_datetime(["2024-01-01", "2024-01-07"])}
+    )
+    return con.create_table("placed", frame).mutate(first_order=ibis._.first_order.date())
+
+
+def test_spending_by_hand(orders, placed):
+    spending = describe_spending(orders, placed)
 
     assert spending.months == (("2024-01", 115, 2, 2), ("2024-02", Decimal("7.5"), 1, 1))
+    assert spending.segment_months == (
+        (0, "2024-01", 1, 1, 15), (0, "2024-02", 1, 1, Decimal("7.5")), (1, "2024-01", 1, 1, 100),
+    )  # fmt: skip
+    assert spending.cohorts == (
+        ("2024-01", 0, 2),
+        ("2024-01", 1, 1),
+    )  # both began in January, one came back in February
     cells = {(d, h): money for d, day in enumerate(spending.weekday_hours) for h, money in enumerate(day) if money}
     assert cells == {(0, 0): 15, (6, 23): 100, (0, 9): 7.5}
     assert spending.has_hours
@@ -373,8 +393,73 @@ def test_spending_by_hand(orders):
     assert sizes == [(6.8, 10.0, 1), (14.7, 21.5, 1), (100.0, 146.8, 1)]
 
 
-def test_days_without_times_have_no_hours(orders):
-    spending = describe_spending(orders.mutate(first_at=orders.first_at.truncate("D")).drop("country"))
+def test_days_without_times_have_no_hours(orders, placed):
+    spending = describe_spending(orders.mutate(first_at=orders.first_at.truncate("D")).drop("country"), placed)
 
     assert not spending.has_hours
     assert spending.countries == ()
+
+
+def test_cohorts_of_long_ago_are_left_out(con, placed):
+    frame = pd.DataFrame(
+        {
+            "customer_id": ["a", "b"],
+            "first_at": pd.to_datetime(["2020-12-01", "2024-01-07"]),  # 37 months apart
+            "amount": [1, 1],
+        }
+    )
+    early = placed.mutate(
+        first_order=ibis.ifelse(placed.customer_id == "a", ibis.date("2020-12-01"), placed.first_order)
+    )
+
+    spending = describe_spending(con.create_table("long", frame), early)
+
+    assert [name for name, *_ in spending.months] == ["2020-12", "2024-01"]
+    assert spending.cohorts == (("2024-01", 0, 1),)
+
+
+# --- the grid of scores, and how unevenly customers spend -----------------------------------------------------------
+
+
+def spenders(con, name: str, money: list[int]) -> ibis.Table:
+    frame = pd.DataFrame({"monetary": money, "frequency": [1] * len(money), "recency_days": range(1, len(money) + 1)})
+    return con.create_table(name, frame).mutate(monetary=ibis._.monetary.cast("decimal(18, 4)"))
+
+
+def test_concentration_by_hand(con):
+    """200 customers: two spend 100, the others 1: the best 1 % bring 200 of 398, each further 1 % two."""
+    shares = measure_concentration(spenders(con, "two_rich", [1] * 99 + [100, 100] + [1] * 99))
+
+    assert len(shares) == 100
+    assert shares[0] == pytest.approx(200 / 398, abs=1e-6)
+    assert shares[1] == pytest.approx(202 / 398, abs=1e-6)
+    assert shares[-1] == 1
+
+
+def test_with_few_customers_some_steps_have_nobody(con):
+    shares = measure_concentration(spenders(con, "three", [6, 3, 1]))
+
+    assert [shares[i] for i in (0, 32, 33, 65, 66, 99)] == pytest.approx([0.6, 0.6, 0.9, 0.9, 1.0, 1.0])
+
+
+def test_nobody_spends_nothing_of_nothing(con):
+    assert set(measure_concentration(spenders(con, "free", [0, 0]))) == {0.0}
+
+
+def test_cells_and_base_by_hand(con):
+    frame = pd.DataFrame(
+        {
+            "r_score": [5, 5, 1], "f_score": [5, 5, 1], "m_score": [4, 4, 1],
+            "rfm_group": ["Champions", "Champions", "Lost"],
+            "recency_days": [1, 3, 200], "frequency": [3, 5, 1], "monetary": [30, 50, 7],
+        }
+    )  # fmt: skip
+    labelled = con.create_table("gridded", frame).mutate(monetary=ibis._.monetary.cast("decimal(18, 4)"))
+
+    assert count_cells(labelled) == (
+        Cell(r=1, f=1, m=1, group="Lost", customers=1, orders=1, revenue=Decimal(7)),
+        Cell(r=5, f=5, m=4, group="Champions", customers=2, orders=8, revenue=Decimal(80)),
+    )
+    base = describe_base(labelled)
+    assert (base.recency_days, base.frequency, base.monetary) == ((2, 3, 101.5), (2, 3, 4), (18.5, 30, 40))
+    assert base.ordered_once == 1

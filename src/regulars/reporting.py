@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.resources import files
@@ -96,7 +97,8 @@ def write_report(result: Segmentation, path: str | Path, *, turnable: bool = Fal
             f"Cannot write {path}: {error.strerror or error}.", hint="Choose a place that you may write to with -o."
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     return path
 
 

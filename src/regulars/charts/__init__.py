@@ -13,8 +13,9 @@ import plotly.graph_objects as go
 
 from regulars.charts.choice import choice_of_k, silhouette_knives
 from regulars.charts.customers import customer_map, customer_map_3d, revenue_concentration, rfm_distributions
+from regulars.charts.groups import crosswalk, group_treemap, rfm_grid
 from regulars.charts.look import CONFIG
-from regulars.charts.segments import crosswalk, group_treemap, rfm_grid, segment_profiles, segment_shares, segment_trend
+from regulars.charts.segments import segment_profiles, segment_shares, segment_trend
 from regulars.charts.spending import (
     audit_waterfall,
     cohort_retention,

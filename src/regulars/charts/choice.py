@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from regulars.charts.look import BAR, INK, MUTED, escaped, framed
+from regulars.charts.look import BAR, HOVER, HOVER_NAMED, INK, MUTED, OUTLINE, framed, legend_name, listing
 from regulars.clustering import MIN_STABILITY
 from regulars.palette import colour
-from regulars.wording import percent
+from regulars.wording import counted, percent
 
 if TYPE_CHECKING:
+    from regulars.charts.look import Table
+    from regulars.clustering import Trial
     from regulars.pipeline import Segmentation
 
 MOST_KNIVES = 150  # points of a silhouette's outline
@@ -21,111 +23,140 @@ MOST_KNIVES = 150  # points of a silhouette's outline
 def choice_of_k(result: Segmentation) -> go.Figure:
     """Inertia with its knee above, stability and silhouette below: why this number of segments."""
     trials, choice = result.trials, result.choice
-    ks = [trial.k for trial in trials]
-    own = next(trial for trial in trials if trial.k == choice.k)
+    own = _own(result)
     figure = framed(
-        f"{choice.k} segments: stability {own.stability:.2f}, silhouette {own.silhouette:.2f}",
-        alt=f"{choice.reason} {choice.warning} Inertia falls from {trials[0].inertia:,.0f} at k = {ks[0]} to "
-        f"{trials[-1].inertia:,.0f} at k = {ks[-1]}.",
-        table=(
-            ("k", "inertia", "silhouette", "stability", "smallest segment", "why not"),
-            [
-                (
-                    t.k,
-                    f"{t.inertia:,.0f}",
-                    f"{t.silhouette:.3f}",
-                    f"{t.stability:.2f}",
-                    percent(t.smallest_share),
-                    "; ".join(t.shortcomings),
-                )
-                for t in trials
-            ],
-        ),
+        f"{counted(choice.k, 'segment')}: stability {own.stability:.2f}, silhouette {own.silhouette:.2f}",
+        alt=" ".join(filter(None, (choice.reason, choice.warning, _fall(trials)))),
+        table=_trials(trials),
         height=520,
         grid=make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.07),
     )
+    _add_inertia(figure, result)
+    _add_quality(figure, trials)
+    figure.add_vline(x=choice.k, line={"color": INK, "width": 1.5, "dash": "dash"}, row="all", col=1)
+    figure.update_xaxes(dtick=1, showgrid=False, range=[trials[0].k - 0.4, trials[-1].k + 0.4])
+    figure.update_xaxes(title="k: number of segments (dashed: chosen)", row=2, col=1)
+    return figure
+
+
+def _own(result: Segmentation) -> Trial:
+    """The trial of the chosen k."""
+    return next(trial for trial in result.trials if trial.k == result.choice.k)
+
+
+def _fall(trials: tuple[Trial, ...]) -> str:
+    first, last = trials[0], trials[-1]
+    return f"Inertia falls from {first.inertia:,.0f} at k = {first.k} to {last.inertia:,.0f} at k = {last.k}."
+
+
+def _trials(trials: tuple[Trial, ...]) -> Table:
+    return (
+        ("k", "inertia", "silhouette", "stability", "smallest segment", "why not"),
+        [
+            (
+                trial.k,
+                f"{trial.inertia:,.0f}",
+                f"{trial.silhouette:.3f}",
+                f"{trial.stability:.2f}",
+                percent(trial.smallest_share),
+                "; ".join(trial.shortcomings),
+            )
+            for trial in trials
+        ],
+    )
+
+
+def _add_inertia(figure: go.Figure, result: Segmentation) -> None:
+    trials = result.trials
     figure.add_scatter(
-        x=ks,
+        x=[trial.k for trial in trials],
         y=[round(trial.inertia, 1) for trial in trials],
         mode="lines+markers",
         name="inertia: sum of squared distances",
         line={"color": BAR, "width": 2.5},
         marker={"size": 8},
-        hovertemplate="k = %{x}: %{y:,.0f}<extra></extra>",
+        customdata=[f"k = {trial.k}: {trial.inertia:,.0f}" for trial in trials],
+        hovertemplate=HOVER,
         row=1,
         col=1,
     )
-    if choice.anchor is not None:
-        knee = next(trial for trial in trials if trial.k == choice.anchor)
-        figure.add_annotation(x=knee.k, y=knee.inertia, text=f"knee at {knee.k}", ax=42, ay=-34, row=1, col=1)
-    for name, dash, symbol in (("stability", "solid", "diamond"), ("silhouette", "dash", "square")):
+    for knee in (trial for trial in trials if trial.k == result.choice.anchor):
+        figure.add_annotation(
+            x=knee.k, y=knee.inertia, text=f"knee at {knee.k}", ax=42, ay=-34, arrowcolor=OUTLINE, row=1, col=1
+        )
+    figure.update_yaxes(title="inertia", rangemode="tozero", row=1, col=1)
+
+
+def _add_quality(figure: go.Figure, trials: tuple[Trial, ...]) -> None:
+    for name, dash, symbol, number in (("stability", "solid", "diamond", 0), ("silhouette", "dash", "square", 6)):
+        values = [round(getattr(trial, name), 4) for trial in trials]
         figure.add_scatter(
-            x=ks,
-            y=[round(getattr(trial, name), 4) for trial in trials],
+            x=[trial.k for trial in trials],
+            y=values,
             mode="lines+markers",
             name=name,
-            line={"color": colour(0 if name == "stability" else 6), "width": 2.5, "dash": dash},
-            marker={"size": 8, "symbol": symbol, "line": {"color": INK, "width": 0.7}},
-            hovertemplate=f"k = %{{x}}: {name} %{{y:.2f}}<extra></extra>",
+            line={"color": colour(number), "width": 2.5, "dash": dash},
+            marker={"size": 8, "symbol": symbol, "line": {"color": OUTLINE, "width": 0.7}},
+            customdata=[f"k = {trial.k}: {name} {value:.2f}" for trial, value in zip(trials, values, strict=True)],
+            hovertemplate=HOVER,
             row=2,
             col=1,
         )
     figure.add_hline(y=MIN_STABILITY, line={"color": MUTED, "width": 1, "dash": "dot"}, row=2, col=1)
     figure.add_annotation(
-        x=ks[0], y=MIN_STABILITY, text=f"stability asked for: {MIN_STABILITY}", showarrow=False, xanchor="left", yshift=-9,
-        font={"size": 11}, row=2, col=1,
+        x=trials[0].k, y=MIN_STABILITY, text=f"stability asked for: {MIN_STABILITY}", showarrow=False, xanchor="left",
+        yshift=-9, font={"size": 11}, row=2, col=1,
     )  # fmt: skip
-    figure.add_vline(x=choice.k, line={"color": INK, "width": 1.5, "dash": "dash"}, row="all", col=1)
-    figure.update_xaxes(dtick=1, showgrid=False)
-    figure.update_xaxes(title="k: number of segments (dashed: chosen)", row=2, col=1)
-    figure.update_yaxes(title="inertia", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title="0 to 1", range=[0, 1.05], row=2, col=1)
-    return figure
+    lowest = min(0.0, *(trial.silhouette for trial in trials), *(trial.stability for trial in trials))
+    figure.update_yaxes(title="stability, silhouette", range=[lowest, 1.05], row=2, col=1)
 
 
 def silhouette_knives(result: Segmentation) -> go.Figure:
     """Silhouettes of the customers of each segment, from high to low: below zero, the next segment is nearer."""
-    own = next(trial for trial in result.trials if trial.k == result.choice.k)
-    below = {i: sum(value < 0 for value in values) / max(len(values), 1) for i, values in result.silhouettes.items()}
+    mean = _own(result).silhouette
+    knives = {each.id: result.silhouettes.get(each.id, ()) for each in result.segments}
+    rows = [(each.name, *_summary(knives[each.id])) for each in result.segments]
     figure = framed(
-        f"Mean silhouette {own.silhouette:.2f}: how clearly customers belong to their segment",
-        alt=". ".join(
-            f"{each.name}: {percent(below[each.id])} of its customers are nearer to another segment"
-            for each in result.segments
-        )
-        + ".",
-        table=(
-            ("segment", "customers measured", "mean silhouette", "below zero"),
-            [
-                (each.name, len(values), f"{sum(values) / max(len(values), 1):.2f}", percent(below[each.id]))
-                for each in result.segments
-                if (values := result.silhouettes[each.id]) is not None
-            ],
-        ),
+        f"Mean silhouette {mean:.2f}: how clearly customers belong to their segment",
+        alt=listing((name, f"{below} of its customers are nearer to another segment") for name, *_, below in rows),
+        table=(("segment", "customers measured", "mean silhouette", "below zero"), rows),
         height=400,
     )
-    start, total = 0.0, sum(len(values) for values in result.silhouettes.values()) or 1
+    total = sum(len(values) for values in knives.values()) or 1
+    start = 0.0
     for each in result.segments:
-        values = result.silhouettes[each.id]
-        size = len(values)
-        places = sorted({round(i * (size - 1) / (MOST_KNIVES - 1)) for i in range(MOST_KNIVES)}) if size else []
+        values = knives[each.id]
+        places = _places(len(values))
         figure.add_scatter(
             x=[values[i] for i in places],
             y=[round(start + i / total, 5) for i in places],
             fill="tozerox",
             mode="lines",
-            name=escaped(each.name),
+            name=legend_name(each),
             line={"color": colour(each.id), "width": 1.2},
-            hovertemplate="silhouette %{x:.2f}<extra>%{fullData.name}</extra>",
+            customdata=[f"silhouette {values[i]:.2f}" for i in places],
+            hovertemplate=HOVER_NAMED,
         )
-        start += (size + 0.02 * total) / total
-    figure.add_vline(x=own.silhouette, line={"color": INK, "width": 1, "dash": "dash"})
+        start += len(values) / total + 0.02
+    figure.add_vline(x=mean, line={"color": INK, "width": 1, "dash": "dash"})
     figure.add_annotation(
-        x=own.silhouette, y=1, yref="paper", text=f"mean {own.silhouette:.2f}", showarrow=False, xanchor="left", xshift=4,
-        font={"size": 11},
-    )  # fmt: skip
-    figure.update_xaxes(title="silhouette: 1 sits well, 0 between two segments, below 0 nearer to another")
+        x=mean, y=1, yref="paper", text=f"mean {mean:.2f}", showarrow=False, xanchor="left", xshift=4, font={"size": 11}
+    )
+    figure.update_xaxes(title="silhouette: 1 sits well, 0 between two segments,<br>below 0 nearer to another")
     figure.update_yaxes(
         title="customers, segment by segment", showticklabels=False, ticks="", showgrid=False, autorange="reversed"
     )
     return figure
+
+
+def _summary(values: tuple[float, ...]) -> tuple[int, str, str]:
+    """Customers measured, their mean silhouette, and the share below zero."""
+    size = max(len(values), 1)
+    return len(values), f"{sum(values) / size:.2f}", percent(sum(value < 0 for value in values) / size)
+
+
+def _places(size: int) -> list[int]:
+    """Which of so many sorted values are drawn: all of them, or some from the first to the last."""
+    if size <= MOST_KNIVES:
+        return list(range(size))
+    return [round(i * (size - 1) / (MOST_KNIVES - 1)) for i in range(MOST_KNIVES)]
