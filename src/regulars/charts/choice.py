@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from regulars.charts.look import BAR, HOVER, HOVER_NAMED, INK, MUTED, OUTLINE, framed, legend_name, listing
+from regulars.charts.look import BAR, HOVER, HOVER_NAMED, INK, MUTED, OUTLINE, beside, framed, legend_name, listing
 from regulars.clustering import MIN_STABILITY
 from regulars.palette import colour
 from regulars.wording import counted, percent
@@ -120,7 +120,8 @@ def silhouette_knives(result: Segmentation) -> go.Figure:
         f"Mean silhouette {mean:.2f}: how clearly customers belong to their segment",
         alt=listing((name, f"{below} of its customers are nearer to another segment") for name, *_, below in rows),
         table=(("segment", "customers measured", "mean silhouette", "below zero"), rows),
-        height=400,
+        height=340 + 24 * len(rows),
+        **beside(result),
     )
     total = sum(len(values) for values in knives.values()) or 1
     start = 0.0

@@ -16,9 +16,11 @@ from regulars.charts.look import (
     HOVER,
     HOVER_NAMED,
     INK,
-    MUTED,
     OUTLINE,
     add_bins,
+    beside,
+    currency,
+    decades,
     escaped,
     framed,
     in_money,
@@ -33,7 +35,7 @@ from regulars.charts.look import (
     symbol,
 )
 from regulars.palette import colour
-from regulars.wording import counted, percent
+from regulars.wording import counted, percent, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,12 +54,13 @@ Cloud = dict[str, list[Any]]
 
 def customer_map(result: Segmentation) -> go.Figure:
     """Days since the last order against spend, one point per customer, sized by orders, coloured by segment."""
-    clouds, notes = _clouds(result)
+    clouds, axes = _clouds(result)
     figure = framed(
         "Customers by days since the last order and spend",
         alt=f"Scatter plot of customers: right is long silent, up is high spend. {_middles(result)}{_sample_note(result)}",
         table=_quartiles(result),
         height=480,
+        **beside(result),
     )
     for each in result.segments:
         own = clouds[each.id]
@@ -76,31 +79,24 @@ def customer_map(result: Segmentation) -> go.Figure:
             customdata=own["texts"],
             hovertemplate=HOVER_NAMED,
         )
-    figure.update_layout(legend={"itemsizing": "constant"})
-    figure.update_xaxes(type="log", title=notes["days"], dtick=1)
-    figure.update_yaxes(type="log", title=notes["spend"], dtick=1, tickformat="~s")
+    figure.update_layout(legend_itemsizing="constant")
+    figure.update_xaxes(**axes["days"])
+    figure.update_yaxes(**axes["spend"])
     return figure
 
 
 def customer_map_3d(result: Segmentation) -> go.Figure:
     """Days, orders and spend at once, to be turned; for a notebook (it needs the whole Plotly and WebGL)."""
-    clouds, notes = _clouds(result)
+    clouds, axes = _clouds(result)
     figure = framed(
         "Customers by days since the last order, orders and spend",
         alt="Scatter plot of customers in three directions: long silent, many orders, high spend. "
         f"{_middles(result)}{_sample_note(result)}",
         table=_quartiles(result),
-        height=620,
-        scene={
-            f"{axis}axis": {
-                "title": {"text": notes[name]},
-                "type": "log",
-                "dtick": 1,
-                "color": MUTED,
-                "tickformat": "~s",
-            }
-            for axis, name in (("x", "days"), ("y", "orders"), ("z", "spend"))
-        },
+        height=560,
+        scene=_scene(result, axes),
+        margin={"l": 0, "r": 0, "t": 56, "b": 0},
+        **beside(result),
     )
     for each in result.segments:
         own = clouds[each.id]
@@ -114,12 +110,23 @@ def customer_map_3d(result: Segmentation) -> go.Figure:
             customdata=own["texts"],
             hovertemplate=HOVER_NAMED,
         )
-    figure.update_layout(legend={"itemsizing": "constant"})
+    figure.update_layout(legend_itemsizing="constant")
     return figure
 
 
-def _clouds(result: Segmentation) -> tuple[dict[int, Cloud], dict[str, str]]:
-    """Points of each segment, as places on log axes with what they say; and the titles of these axes."""
+def _scene(result: Segmentation, axes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The room in which points stand: short titles, as they are aslant; a camera that sees all of it."""
+    titles = {"days": "days", "orders": "orders", "spend": escaped(unit(currency(result)))}
+    directions = {
+        f"{axis}axis": {**axes[name], "title": {"text": words}, "color": OUTLINE, "gridcolor": OUTLINE}
+        for axis, (name, words) in zip("xyz", titles.items(), strict=True)
+    }
+    camera = {"eye": {"x": 1.6, "y": 1.6, "z": 0.9}, "center": {"x": 0, "y": 0, "z": -0.12}}
+    return {**directions, "aspectmode": "cube", "camera": camera}
+
+
+def _clouds(result: Segmentation) -> tuple[dict[int, Cloud], dict[str, dict[str, Any]]]:
+    """Points of each segment, as places on log axes with what they say; and these axes."""
     sample, most = result.sample, MOST_POINTS
     days, days_note = on_log(sample.recency_days[:most])
     orders, orders_note = on_log(sample.frequency[:most])
@@ -136,11 +143,16 @@ def _clouds(result: Segmentation) -> tuple[dict[int, Cloud], dict[str, str]]:
                 f"{counted(sample.frequency[i], 'order')}, {paid(result, sample.monetary[i])}",
             )
         )
+    shown = "; a sample" if _sample_note(result) else ""
     return clouds, {
-        "days": f"days since the last order ({days_note}){'; a sample' if _sample_note(result) else ''}",
-        "orders": f"orders ({orders_note})",
-        "spend": escaped(f"{in_money(result, 'spend')} ({spend_note})"),
+        "days": _log_axis(f"days since the last order ({days_note}){shown}", days),
+        "orders": _log_axis(f"orders ({orders_note})", orders),
+        "spend": _log_axis(f"{in_money(result, 'spend')} ({spend_note})", spend),
     }
+
+
+def _log_axis(words: str, values: Sequence[float]) -> dict[str, Any]:
+    return {"type": "log", "title": {"text": escaped(words)}, **decades(values)}
 
 
 def _sample_note(result: Segmentation) -> str:

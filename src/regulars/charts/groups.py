@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from regulars.charts.look import (
-    AMOUNTS,
     HOVER,
     INK,
+    SHARES,
     cut,
     escaped,
     framed,
@@ -136,7 +136,8 @@ def _add_fields(figure: go.Figure, result: Segmentation, fields: Fields) -> None
 def _field_text(result: Segmentation, field: _Field) -> str:
     money = f"{paid(result, field.revenue)} ({_share(result, field.revenue)} of revenue)"
     groups = (f"{cut(name, HOVER_NAME)}: {n:,}" for name, n in field.groups)
-    return f"<b>{escaped(cut(field.main, HOVER_NAME))}</b><br>{stacked(counted(field.customers, 'customer'), money, *groups)}"
+    facts = stacked(counted(field.customers, "customer"), money, *groups)
+    return f"<b>{escaped(cut(field.main, HOVER_NAME))}</b><br>{facts}"
 
 
 def _share(result: Segmentation, revenue: Decimal) -> str:
@@ -149,7 +150,7 @@ def _recency_ticks(result: Segmentation) -> list[str]:
     for score, low, high in result.cuts.ranges("recency_days"):
         over = "all" if low is None else f"> {low - 1}"
         days[score] = over if high is None else f"≤ {high}"
-    return [f"{score}<br>{days.get(score, 'nobody')}" for score in range(1, result.cuts.levels + 1)]
+    return [stacked(str(score), days.get(score, "nobody")) for score in range(1, result.cuts.levels + 1)]
 
 
 def _value_ticks(result: Segmentation) -> list[str]:
@@ -189,11 +190,16 @@ def group_treemap(result: Segmentation) -> go.Figure:
         values=[n for _, _, n, _ in result.groups],
         text=[stacked(counted(n, "customer"), share) for (_, _, n, _), share in zip(result.groups, words, strict=True)],
         customdata=[escaped(why) for _, why, *_ in result.groups],
-        marker={"colors": [tints[name] for name, *_ in result.groups], "line": {"width": 0}},
+        marker={
+            "colors": [tints[name] for name, *_ in result.groups],
+            "line": {"width": 0},
+            "pad": {"t": 0, "l": 0, "r": 0, "b": 0},
+        },
         root={"color": "rgba(0,0,0,0)"},
         textfont={"color": INK, "size": 14},
         hovertemplate="<b>%{label}</b><br>%{text}<br>%{customdata}<extra></extra>",
         tiling={"pad": 3},
+        pathbar={"visible": False},
     )
     return figure
 
@@ -251,7 +257,8 @@ def _add_overlap(figure: go.Figure, result: Segmentation, names: list[str], coun
         ],
         text=[[_whole_percent(n / each.profile.customers) if n else "" for n in row] for each, row in rows],
         texttemplate="%{text}",
-        colorscale=AMOUNTS,
+        textfont={"color": INK},
+        colorscale=SHARES,
         showscale=False,
         zmin=0,
         zmax=1,

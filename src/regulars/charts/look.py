@@ -22,6 +22,8 @@ OUTLINE = "#76818d"  # of marks and arrows: seen on white and on black
 ASIDE = "#bd1f01"  # for what is taken away
 #: For amounts: read alike with every kind of colour vision, and both ends are seen on white and on black.
 AMOUNTS = ((0.0, "#b9d6ea"), (0.5, "#4a98c9"), (1.0, "#08458c"))
+#: For shares with a text on them: dark text can be read on every one.
+SHARES = ((0.0, "#d9e8f4"), (1.0, "#5ba3d4"))
 #: Plotly's names of the symbols that the figures use, segment by segment.
 SYMBOLS = (
     *("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "triangle-left", "triangle-right"),
@@ -38,7 +40,8 @@ CONFIG: dict[str, Any] = {
 #: A hover text that is written out for each mark; the second one says beside it which segment that is.
 HOVER, HOVER_NAMED = "%{customdata}<extra></extra>", "%{customdata}<extra>%{fullData.name}</extra>"
 LETTER = 7.4  # pixels of a letter, at most, on average
-LEGEND_NAME = 32  # letters
+LEGEND_NAME, CURRENCY = 32, 8  # letters
+IN_A_LINE = 5  # segments
 
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -67,7 +70,15 @@ def framed(
     meta = {"alt": alt, "columns": list(columns), "rows": [list(row) for row in rows]}
     axis = {"gridcolor": GRID, "linecolor": MUTED, "ticks": "outside", "tickcolor": GRID, "zeroline": False}
     frame: dict[str, Any] = {
-        "title": {"text": escaped(title), "x": 0.01, "xanchor": "left", "font": {"size": 16}},
+        "title": {
+            "text": escaped(title),
+            "x": 0.01,
+            "xanchor": "left",
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 12},
+            "font": {"size": 16},
+        },
         "height": height,
         "meta": meta,
         "font": {"family": "system-ui, 'DejaVu Sans', Arial, sans-serif", "size": 13, "color": INK},
@@ -93,6 +104,11 @@ def nothing(figure: go.Figure, words: str) -> go.Figure:
     return figure
 
 
+def beside(result: Segmentation) -> dict[str, Any]:
+    """Where the legend is with more segments than fit into a line above the chart."""
+    return {"legend": {"orientation": "v"}} if len(result.segments) > IN_A_LINE else {}
+
+
 def across(
     figure: go.Figure, names: Sequence[str], values: Sequence[float], labels: Iterable[str], *, width: int = 20
 ) -> None:
@@ -102,7 +118,7 @@ def across(
     """
     low, high = min([0.0, *values]), max([0.0, *values])
     figure.update_layout(margin={"r": round(14 + LETTER * max(map(len, labels), default=0))})
-    figure.update_xaxes(range=[low, high if high > low else low + 1])
+    figure.update_xaxes(range=[low * 1.4, high if high > low else low + 1])
     figure.update_yaxes(
         tickvals=list(range(len(names))),
         ticktext=[lines(name, width) for name in names],
@@ -189,12 +205,17 @@ def listing(pairs: Iterable[tuple[str, str]]) -> str:
 
 def paid(result: Segmentation, value: float | Decimal) -> str:
     """Write money of the run, in short."""
-    return money(float(value), result.currency)
+    return money(float(value), currency(result))
 
 
 def in_money(result: Segmentation, words: str) -> str:
     """Name an axis or a column of money: ``"revenue in £"``."""
-    return f"{words} in {unit(result.currency)}"
+    return f"{words} in {unit(currency(result))}"
+
+
+def currency(result: Segmentation) -> str:
+    """Code or symbol of the money; people may have written anything there."""
+    return cut(result.currency or "", CURRENCY)
 
 
 def sampled(result: Segmentation, shown: int) -> str:
@@ -251,6 +272,18 @@ def on_log(values: Sequence[float]) -> tuple[list[float], str]:
     if all(value > 0 for value in values):
         return [round(value, 4) for value in values], "log"
     return [round(value, 4) if value > 0 else floor for value in values], "log; zero or less at the edge"
+
+
+def decades(values: Sequence[float]) -> dict[str, list[Any]]:
+    """Ticks of a log axis at the powers of ten about some values.
+
+    Examples
+    --------
+    >>> decades([8.0, 250.0])
+    {'tickvals': [1, 10, 100, 1000], 'ticktext': ['1', '10', '100', '1k']}
+    """
+    ticks = powers(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))))
+    return {"tickvals": [10**place for place in ticks["tickvals"]], "ticktext": ticks["ticktext"]}
 
 
 def powers(low: float, high: float) -> dict[str, list[Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
@@ -11,7 +12,9 @@ from regulars.charts.look import (
     HOVER_NAMED,
     OUTLINE,
     across,
+    beside,
     colours,
+    currency,
     escaped,
     framed,
     in_money,
@@ -34,24 +37,24 @@ if TYPE_CHECKING:
     from regulars.pipeline import Segmentation
 
 FEW_MONTHS = 6  # up to here every month has its label
+WIDE = 24 * 86_400_000  # of a month's bar: days in milliseconds
 #: What the centres are measured in, by what centres and scales the measures.
 UNITS = {
-    "standard": "above (+) or below (−) the average customer<br>in standard deviations",
-    "robust": "above (+) or below (−) the median customer<br>in widths of the middle half",
-    "minmax": "from the smallest (0) to the largest (1) value<br>recency: from today (0) to longest ago (−1)",
+    "standard": "standard deviations above (+)<br>or below (−) the average customer",
+    "robust": "widths of the middle half above (+)<br>or below (−) the median customer",
+    "minmax": "0: smallest, 1: largest value<br>recency: 0 latest, −1 longest ago",
 }
 
 
 def segment_shares(result: Segmentation) -> go.Figure:
     """Share of the customers against share of the revenue, segment by segment."""
-    richest = max(result.segments, key=lambda each: each.profile.revenue_share)
     rows = [
         (each.name, each.profile, percent(each.profile.customer_share), percent(each.profile.revenue_share))
         for each in result.segments
     ]
-    _, _, people, money = rows[result.segments.index(richest)]
+    name, _, people, money = max(rows, key=lambda row: row[1].revenue_share)
     figure = framed(
-        f"{richest.name}: {people} of the customers bring {money} of the revenue",
+        f"{name}: {people} of the customers bring {money} of the revenue",
         alt=listing((name, f"{people} of customers, {money} of revenue") for name, _, people, money in rows),
         table=(
             ("segment", "customers", "share of customers", in_money(result, "revenue"), "share of revenue"),
@@ -102,6 +105,7 @@ def segment_profiles(result: Segmentation) -> go.Figure:
             for days, orders, spend in [medians(each)]
         ),
         table=_middles(result),
+        **beside(result),
     )
     for each, (recency, frequency, monetary) in zip(result.segments, result.model.centres, strict=True):
         days, orders, spend = medians(each)
@@ -146,6 +150,7 @@ def segment_trend(result: Segmentation) -> go.Figure:
         table=_months_table(result, revenue_of),
         barmode="relative",
         height=400,
+        **beside(result),
     )
     for each in result.segments:
         values = [float(revenue_of.get((each.id, name), 0)) for name, *_ in months]
@@ -154,17 +159,21 @@ def segment_trend(result: Segmentation) -> go.Figure:
             y=[round(value, 2) for value in values],
             xperiod="M1",
             xperiodalignment="middle",
+            width=WIDE,
             name=legend_name(each),
             marker={"color": colour(each.id), "line": {"color": "white", "width": 0.5}},
             customdata=[
-                escaped(f"{month(name)}: {money(value, result.currency, short=False)}")
+                escaped(f"{month(name)}: {money(value, currency(result), short=False)}")
                 for (name, *_), value in zip(months, values, strict=True)
             ],
             hovertemplate=HOVER_NAMED,
         )
-    every = {"dtick": "M1"} if len(months) <= FEW_MONTHS else {}
+    after = date.fromisoformat(f"{months[-1][0]}-01") + timedelta(days=31)
+    ticks: dict[str, Any] = {"tickformat": "%b\n%Y", "ticklabelmode": "period"}
+    if len(months) <= FEW_MONTHS:
+        ticks = {"tickvals": [f"{name}-16" for name, *_ in months], "ticktext": [month(name) for name, *_ in months]}
     figure.update_yaxes(title=escaped(in_money(result, "net revenue")), zeroline=True, zerolinecolor=OUTLINE)
-    figure.update_xaxes(type="date", tickformat="%b\n%Y", ticklabelmode="period", showgrid=False, **every)
+    figure.update_xaxes(type="date", range=[f"{months[0][0]}-01", f"{after:%Y-%m}-01"], showgrid=False, **ticks)
     return figure
 
 

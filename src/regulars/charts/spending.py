@@ -19,6 +19,7 @@ from regulars.charts.look import (
     OUTLINE,
     across,
     add_bins,
+    currency,
     escaped,
     framed,
     in_money,
@@ -75,7 +76,9 @@ def _weekdays(result: Segmentation, facts: dict[str, Any]) -> go.Figure:
 
 def _hours(result: Segmentation, facts: dict[str, Any]) -> go.Figure:
     week = result.spending.weekday_hours
-    busy = [hour for hour in range(24) if any(day[hour] for day in week)] or [0, 23]
+    busy = [hour for hour in range(24) if any(day[hour] for day in week)]
+    if not busy:
+        return nothing(framed("No revenue yet", height=340, **facts), "No order has brought revenue")
     hours = range(busy[0], busy[-1] + 1)
     best = max(((day, hour) for day in range(7) for hour in hours), key=lambda place: week[place[0]][place[1]])
     figure = framed(f"Most revenue on {WEEKDAYS[best[0]]} at {best[1]}:00", height=340, **facts)
@@ -90,7 +93,7 @@ def _hours(result: Segmentation, facts: dict[str, Any]) -> go.Figure:
         colorscale=AMOUNTS,
         xgap=2,
         ygap=2,
-        colorbar={"title": {"text": escaped(unit(result.currency))}, "thickness": 12},
+        colorbar={"title": {"text": escaped(unit(currency(result)))}, "thickness": 12},
         hovertemplate=HOVER,
         hoverongaps=False,
     )
@@ -244,7 +247,7 @@ def _add_places(figure: go.Figure, result: Segmentation, places: list[_Place]) -
         ],
         hovertemplate=HOVER,
         colorbar={
-            "title": {"text": f"{escaped(unit(result.currency))}<br>(log)"},
+            "title": {"text": f"{escaped(unit(currency(result)))}<br>(log)"},
             "thickness": 12,
             **powers(low, high),
         },
@@ -324,7 +327,7 @@ def _add_cohorts(figure: go.Figure, names: list[str], sizes: list[int], shares: 
         ticktext=[f"{name} ({size:,})" for name, size in zip(names, sizes, strict=True)],
         autorange="reversed",
         showgrid=False,
-        title="month of the first order (customers)",
+        title={"text": "month of the first order (customers)", "standoff": 12},
     )
     figure.update_xaxes(
         showgrid=False, title="months later", side="top", tickprefix="+", tick0=1, dtick=math.ceil(most / 6)

@@ -364,6 +364,8 @@ def _show_folder(console: Console, output: Path) -> None:
     for entry in sorted(output.iterdir()):
         inside = f"  {', '.join(sorted({file.stem for file in entry.iterdir()}))}" if entry.is_dir() else ""
         console.print(Text(f"  {entry.name}{'/' if entry.is_dir() else ''}{inside}"))
+    if (output / "report.html").is_file():
+        console.print(Text.assemble(("Open ", "bold"), f"{output / 'report.html'}", (" in a browser.", "bold")))
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -1,7 +1,7 @@
 "use strict";
 (function () {
   const CONFIG = JSON.parse(document.getElementById("config").textContent);
-  const PRINTED = 640;
+  const PRINTED = 640, PRINTED_SHARE = 0.78; // pixels across a page; of the height on the screen
   const plots = Array.from(document.querySelectorAll(".plot"));
   const topology = document.getElementById("topology");
   if (topology) window.PlotlyGeoAssets = { topojson: { world_110m: JSON.parse(topology.textContent) } };
@@ -54,6 +54,7 @@
     plot.classList.remove("waiting");
     const room = width || plot.clientWidth;
     const layout = layoutOf(figure, room);
+    if (width) layout.height = Math.round(PRINTED_SHARE * (layout.height || 380));
     return Plotly.newPlot(plot, figure.data, layout, Object.assign({}, CONFIG, { responsive: false })).then(function () {
       plot.dataset.drawn = String(room);
     });
