@@ -63,11 +63,7 @@ def open_run(folder: str | Path) -> Segmentation:
     others = [each.name for each in fields(Segmentation) if each.name not in known]
     try:
         known["groups"] = restore(hints["groups"], known["groups"])
-        rest = {
-            each.name: restore(hints[each.name], facts[each.name])
-            for each in fields(Segmentation)
-            if each.name not in known
-        }
+        rest = {name: restore(hints[name], facts[name]) for name in others}
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise SourceError(
             f"{place / 'facts.json'} is damaged, or was written by another version of regulars: {error!r}.",

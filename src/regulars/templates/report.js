@@ -30,7 +30,10 @@
     for (const shape of layout.shapes || []) {
       if (shape.line) shape.line.color = variable("--ink");
     }
-    if (layout.geo) layout.geo.landcolor = variable("--grid");
+    if (layout.geo) {
+      layout.geo.landcolor = variable("--grid");
+      layout.height = Math.min(layout.height, Math.round(width * 0.5) + 40);
+    }
     if (narrow) {
       for (const note of layout.annotations || []) {
         if ((note.text || "").includes("<br>")) {
@@ -43,7 +46,7 @@
       }
     }
     if (narrow && layout.showlegend !== false && data.length > 1) {
-      layout.legend = { orientation: "h", y: -0.22, yanchor: "top", x: 0 };
+      layout.legend = { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 };
       layout.height = (layout.height || 380) + 24 * data.length;
     }
     return layout;
