@@ -55,6 +55,7 @@
   function draw(plot, width) {
     const figure = JSON.parse(document.getElementById("figure-" + plot.dataset.chart).textContent);
     plot.classList.remove("waiting");
+    plot.style.minHeight = "0";
     const room = width || plot.clientWidth;
     const layout = layoutOf(figure, room);
     if (width) layout.height = Math.round(PRINTED_SHARE * (layout.height || 380));
