@@ -417,7 +417,7 @@ def test_tiny_shop(name: str) -> None:
     week = ((0.0,) * 24,) * 7
     spending = Spending(
         months=(("2011-12", Decimal(45), 10, 10),), weekday_hours=week, has_hours=False, countries=(),
-        order_sizes=(), median_order=0.0,
+        order_sizes=(), median_order=0.0, segment_months=(), cohorts=(),
     )  # fmt: skip
     figure = FIGURES[name](
         a_result(

@@ -77,7 +77,7 @@ def _without_proof(opened, found, look=understanding.look):
     return dataclasses.replace(look(opened, found), plain=frozenset(), bounds={})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(text=files())
 def test_text_files_are_read_alike_in_both_ways(tmp_path_factory, text):
     file = tmp_path_factory.mktemp("both") / "orders.csv"

@@ -78,7 +78,7 @@ def customer_card(result: Segmentation, customer_id: str) -> Card:
     --------
     >>> import regulars as rg
     >>> result = rg.segment(rg.make_orders(customers=300, seed=1).orders)
-    >>> card = customer_card(result, "C10001")
+    >>> card = customer_card(result, result.high_value.top[0].customer_id)
     >>> card.segment in [segment.name for segment in result.segments], len(card.orders) == card.numbers["frequency"]
     (True, True)
     """
