@@ -200,6 +200,7 @@ def test_without_a_limit_a_small_machine_keeps_a_share(monkeypatch, machine, lim
         ({"memory_limit": "2"}, "The memory limit '2' is not a size"),
         ({"memory_limit": "199MB"}, "The memory limit '199MB' is too small"),
         ({"threads": 0}, "0 threads cannot work"),
+        ({"threads": 100_000}, "100,000 threads cannot work"),
         ({"temp_dir": "/no/such/folder"}, "There is no folder '/no/such/folder'"),
     ],
 )

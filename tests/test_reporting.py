@@ -173,6 +173,8 @@ def test_it_is_written_in_one_step(result, page, tmp_path):
     assert [entry.name for entry in path.parent.iterdir()] == ["report.html"]
     with pytest.raises(OutputError, match="is a folder"):
         reporting.write_report(result, tmp_path)
+    with pytest.raises(OutputError, match="cannot be a page"):
+        reporting.write_report(result, tmp_path / "facts.json")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Cannot write"):
         reporting.write_report(result, tmp_path / "file" / "report.html")

@@ -52,11 +52,14 @@ def test_facts_json_stands_for_its_folder(folder):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda run: run.rename(run.with_name("gone")), "There is no folder"),
+        (lambda run: run.rename(run.with_name("gone")), "does not exist"),
         (lambda run: (run / "facts.json").unlink(), "is not a run of regulars"),
         (lambda run: (run / "facts.json").write_text("{"), "is not a run of regulars"),
         (lambda run: (run / "facts.json").write_text("[]"), "holds no segments"),
         (lambda run: (run / "customers.parquet").unlink(), "customers.parquet is missing"),
+        (lambda run: (run / "customers.parquet").write_bytes(b"PAR1 and no more"), "customers.parquet is damaged"),
+        (lambda run: (run / "orders.parquet").write_bytes(b""), "orders.parquet is damaged"),
+        (lambda run: without(run, "groups"), "is damaged, or was written by another version"),
         (lambda run: without(run, "revenue"), "is damaged, or was written by another version"),
         (lambda run: (run / "model.json").write_text("{}"), "is not a model"),
     ],

@@ -87,6 +87,8 @@ def write_report(result: Segmentation, path: str | Path, *, turnable: bool = Fal
     path = Path(path)
     if path.is_dir():
         raise OutputError(f"{path} is a folder.", hint="Give the name of a file, such as report.html.")
+    if path.suffix.lower() not in (".html", ".htm") or (path.exists() and not path.is_file()):
+        raise OutputError(f"{path} cannot be a page.", hint="Give a name that ends with .html, such as report.html.")
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

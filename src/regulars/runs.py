@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 
@@ -54,7 +55,6 @@ def open_run(folder: str | Path) -> Segmentation:
         "model": model,
         "cuts": model.cuts,
         "gaps": model.gaps,
-        "groups": tuple((each["name"], each["why"], each["customers"], each["revenue"]) for each in facts["groups"]),
         "customers": _table(place / "customers.parquet"),
         "orders": _table(place / "orders.parquet") if (place / "orders.parquet").is_file() else None,
         "set_aside": _table(place / "set_aside.parquet"),
@@ -62,8 +62,8 @@ def open_run(folder: str | Path) -> Segmentation:
     hints = typing.get_type_hints(Segmentation)
     others = [each.name for each in fields(Segmentation) if each.name not in known]
     try:
-        known["groups"] = restore(hints["groups"], known["groups"])
-        rest = {name: restore(hints[name], facts[name]) for name in others}
+        groups = [[each[name] for name in ("name", "why", "customers", "revenue")] for each in facts["groups"]]
+        rest = {name: restore(hints[name], groups if name == "groups" else facts[name]) for name in others}
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise SourceError(
             f"{place / 'facts.json'} is damaged, or was written by another version of regulars: {error!r}.",
@@ -74,8 +74,9 @@ def open_run(folder: str | Path) -> Segmentation:
 
 def _facts(place: Path) -> dict[str, Any]:
     if not place.is_dir():
+        what = "is not a folder" if place.exists() else "does not exist"
         raise SourceError(
-            f"There is no folder {str(place)!r}.", hint="Give the folder that 'regulars segment -o' wrote."
+            f"The folder {str(place)!r} {what}.", hint="Give the folder that 'regulars segment -o' wrote."
         )
     try:
         facts = json.loads((place / "facts.json").read_text(encoding="utf-8"))
@@ -97,4 +98,7 @@ def _table(path: Path) -> ir.Table:
         raise SourceError(f"{path} is missing.", hint="Make the run again with 'regulars segment'.")
     con = ibis.duckdb.connect()
     con.raw_sql("SET enable_progress_bar = false")
-    return con.read_parquet(path, hive_partitioning=False)
+    try:
+        return con.read_parquet(path, hive_partitioning=False)
+    except duckdb.Error as error:
+        raise SourceError(f"{path} is damaged.", hint="Make the run again with 'regulars segment'.") from error

@@ -335,7 +335,7 @@ def _for_spreadsheets(table: ir.Table) -> ir.Table:
             changed[name] = table[name].round(_DECIMALS.get(name, 4))
         elif kind.is_string():
             text = table[name]
-            formula = text.re_search(r"(?s)^([=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!])")
+            formula = text.re_search(r"(?s)^([=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!+*/^=])")
             begins = text.left(1).isin(["=", "@", "\t", "\r", "+", "-"])  # told in a tenth of the time
             changed[name] = (begins & formula).ifelse("'" + text, text)
     return table.mutate(**changed)

@@ -290,7 +290,12 @@ def show_card(card: Card) -> None:
             console.print(Text(f"  {sentence}"))
     console.print()
     if card.orders is None:
-        console.print(Text("The run keeps no orders: there are more than a million customers.", style="dim"))
+        console.print(
+            Text(
+                "The run keeps no list of orders (it has more than a million customers, or orders.parquet is gone).",
+                style="dim",
+            )
+        )
         return
     shown = card.orders[-_CARD_ORDERS:]
     console.print(

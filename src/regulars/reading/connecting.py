@@ -48,6 +48,9 @@ class Machine:
     folder: Path
 
 
+MOST_THREADS = 512  # more only wait for each other, and thousands are refused by the system
+
+
 def machine(*, memory_limit: str | None, threads: int | None, temp_dir: str | Path | None) -> Machine:
     """Check what the user says about the machine.
 
@@ -56,8 +59,11 @@ def machine(*, memory_limit: str | None, threads: int | None, temp_dir: str | Pa
     OptionError
         A limit that is no size or too small, no thread, or a folder that does not exist or cannot be written to.
     """
-    if threads is not None and threads < 1:
-        raise OptionError(f"{threads} threads cannot work.", hint="Give 1 or more, or leave the number of threads out.")
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise OptionError(
+            f"{threads:,} threads cannot work.",
+            hint=f"Give 1 to {MOST_THREADS}, or leave the number of threads out: then it is one per core.",
+        )
     folder = Path(tempfile.gettempdir() if temp_dir is None else temp_dir).expanduser()
     if not folder.is_dir():
         raise OptionError(
