@@ -1,6 +1,7 @@
 """The report in a real browser: drawn, quiet, readable for everybody, on every size, in the dark and on paper."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,15 @@ NAMES = [name for name in charts.CHARTS if name != "customer_map_3d"]
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
+def shop() -> rg.Segmentation:
+    """The segments of the sample shop."""
+    return rg.segment(rg.make_orders(customers=600, seed=1).orders)
+
+
+@pytest.fixture(scope="module")
+def demo(shop, tmp_path_factory) -> Path:
     """The report of the sample shop."""
-    result = rg.segment(rg.make_orders(customers=600, seed=1).orders)
-    return reporting.write_report(result, tmp_path_factory.mktemp("demo") / "report.html")
+    return reporting.write_report(shop, tmp_path_factory.mktemp("demo") / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +118,21 @@ def test_in_the_dark_letters_are_light(demo, open_page):
         "all => all.map(one => getComputedStyle(one).fill)"
     )
     assert set(colours) == {"rgb(232, 236, 241)"}
+
+
+def test_names_that_are_html_stay_text(shop, open_page, tmp_path):
+    evil = '<script>document.title = "hurt"</script>"><img src=x onerror="document.title = 1"><a href="http://example.org">'
+    hurt = replace(
+        shop,
+        source=evil,
+        segments=tuple(replace(segment, name=f"{segment.id} {evil}") for segment in shop.segments),
+        spending=replace(shop.spending, countries=((evil, 1, 1, shop.revenue),)),
+        at_risk=replace(shop.at_risk, top=tuple(replace(p, customer_id=evil) for p in shop.at_risk.top)),
+    )
+    opened = open_page(reporting.write_report(hurt, tmp_path / "report.html"))
+    page = drawn(opened)
+    page.locator("#plot-segment_shares .point").first.hover(force=True)
+
+    assert (opened.requests, opened.complaints) == ([], [])
+    assert page.title() != "hurt"
+    assert page.locator("main img, main a[href^='http'], svg a").count() == 0
