@@ -78,7 +78,9 @@ class TestHelp:
     def test_help_names_every_command(self, capsys):
         assert regulars("--help") == 0
         shown = capsys.readouterr().out
-        assert all(name in shown for name in ("demo", "check", "segment", "assign", "sample"))
+        assert all(
+            name in shown for name in ("demo", "check", "segment", "assign", "sample", "report", "customer", "export")
+        )
 
     def test_help_loads_nothing_heavy(self):
         code = (
@@ -530,6 +532,65 @@ class TestMachine:
         monkeypatch.setattr("regulars.reading.read", greedy)
         assert regulars("check", tmp_path / "o.csv", "--memory-limit", "300MB") == 2
         self.expect(capsys, "too small", "--memory-limit 600MB")
+
+
+class TestAFinishedRun:
+    """Commands on the folder that `segment` left."""
+
+    @pytest.fixture
+    def run(self, run_folder, tmp_path):
+        return Path(shutil.copytree(run_folder, tmp_path / "run"))
+
+    def test_the_report_is_made_anew_byte_for_byte(self, run, run_folder, capsys):
+        (run / "report.html").unlink()
+
+        assert regulars("report", run) == 0
+        assert (run / "report.html").read_bytes() == (run_folder / "report.html").read_bytes()
+        assert "report.html (" in capsys.readouterr().out
+
+    def test_the_report_goes_where_it_is_asked_for(self, run, tmp_path):
+        assert regulars("report", run, "-o", tmp_path / "new" / "page.html", "--turnable") == 0
+        assert (tmp_path / "new" / "page.html").stat().st_size > (run / "report.html").stat().st_size + 2_000_000
+
+    def test_no_report_is_made_where_none_is_wanted(self, shop_csv, tmp_path):
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-report", "--no-figures") == 0
+        assert not (tmp_path / "run" / "report.html").exists()
+
+    def test_a_customer_on_the_screen_and_as_json(self, run, capsys):
+        row = next(csv.DictReader((run / "customers.csv").open(encoding="utf-8")))
+
+        assert regulars("customer", row["customer_id"], "--run", run) == 0
+        shown = capsys.readouterr().out
+        assert f"Customer {row['customer_id']}, as of" in shown
+        assert f"{row['segment']} · group {row['rfm_group']}" in shown
+        assert all(title in shown for title in ("Why", "What would move them", "What to do", "Orders"))
+
+        assert regulars("customer", row["customer_id"], "--run", run, "--json") == 0
+        card = json.loads(capsys.readouterr().out)
+        assert (card["segment"], card["numbers"]["frequency"]) == (row["segment"], int(row["frequency"]))
+        assert len(card["orders"]) == int(row["frequency"])
+
+    def test_a_workbook(self, run, tmp_path):
+        assert regulars("export", run, "--excel", tmp_path / "run.xlsx") == 0
+        assert (tmp_path / "run.xlsx").read_bytes()[:2] == b"PK"
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["customer", "nobody", "--run", "{run}"], "No customer of"),
+            (["export", "{run}"], "Nothing was asked for"),
+            (["export", "{run}", "--excel", "{run}/customers.csv"], "a workbook has another ending"),
+            (["report", "{run}", "-o", "{run}/facts.json"], "cannot be a page"),
+            (["report", "{run}/figures"], "is not a run of regulars"),
+            (["report", "{run}/nowhere"], "does not exist"),
+        ],
+    )
+    def test_what_cannot_be_done_is_said_and_changes_nothing(self, run, run_folder, capsys, arguments, words):
+        assert regulars(*(each.format(run=run) for each in arguments)) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert words in said
+        assert "Traceback" not in said
+        assert same_files(run, run_folder)
 
 
 def stop():

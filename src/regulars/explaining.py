@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regulars.schema import MEASURES
+from regulars.wording import sign
 
 if TYPE_CHECKING:
     from regulars.clustering import Floats
@@ -446,7 +447,6 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
 
 
 def _more_orders(number: int) -> str:
@@ -470,11 +470,9 @@ def _day(value: date) -> str:
 
 def _money(value: Number, currency: str | None, *, exact: bool = False) -> str:
     """Money with the symbol of the currency or its code: in whole units from ten on, unless it must be exact."""
-    known = _SYMBOLS.get((currency or "").upper(), currency or "")
-    sign = f"{known} " if known[-1:].isalpha() else known
     size = value if value >= 0 else -value
     text = f"{size:,.2f}".removesuffix(".00") if exact or size < 9.995 else f"{size:,.0f}"
-    return f"{'−' if value < 0 else ''}{sign}{text}"
+    return f"{'−' if value < 0 else ''}{sign(currency)}{text}"
 
 
 def _nearness(model: SegmentModel, found: Place) -> str:

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from datetime import date
 
-__all__ = ["MONTHS", "amount", "counted", "day", "money", "month", "percent", "shortened", "slug", "unit"]
+__all__ = [
+    "FORMULA",
+    "MONTHS",
+    "SYMBOLS",
+    "amount",
+    "counted",
+    "day",
+    "money",
+    "month",
+    "percent",
+    "shortened",
+    "sign",
+    "slug",
+    "unit",
+]
+
+#: Text that a spreadsheet would run: it gets a leading '. Numbers and what looks like a phone number stay.
+FORMULA = r"(?s)^([=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!+*/^=])"
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -58,7 +75,19 @@ def amount(value: float) -> str:
     return f"{value:g}"
 
 
-_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
+SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
+
+
+def sign(currency: str | None) -> str:
+    """Write what stands before an amount: the symbol of the currency, or its code and a blank.
+
+    Examples
+    --------
+    >>> sign("gbp"), sign("CHF"), sign(None)
+    ('£', 'CHF ', '')
+    """
+    known = SYMBOLS.get((currency or "").upper(), currency or "")
+    return f"{known} " if known[-1:].isalpha() else known
 
 
 def money(value: float, currency: str | None, *, short: bool = True) -> str:
@@ -69,15 +98,13 @@ def money(value: float, currency: str | None, *, short: bool = True) -> str:
     >>> money(652.41, "GBP"), money(1234, "CHF"), money(-5, "€"), money(12, None)
     ('£652', 'CHF 1.2k', '−€5', '12')
     """
-    known = _SYMBOLS.get((currency or "").upper(), currency or "")
-    sign = f"{known} " if known[-1:].isalpha() else known
     size = abs(value)
-    return f"{'−' if value < 0 else ''}{sign}{amount(size) if short or size < 10 else f'{size:,.0f}'}"
+    return f"{'−' if value < 0 else ''}{sign(currency)}{amount(size) if short or size < 10 else f'{size:,.0f}'}"
 
 
 def unit(currency: str | None) -> str:
     """Name the money of an axis: symbol or code, or ``"money"``."""
-    return _SYMBOLS.get((currency or "").upper(), currency or "") or "money"
+    return SYMBOLS.get((currency or "").upper(), currency or "") or "money"
 
 
 def day(value: date) -> str:

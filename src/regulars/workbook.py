@@ -25,6 +25,7 @@ from regulars.errors import OptionError, OutputError
 from regulars.palette import colour
 from regulars.pipeline import Segmentation
 from regulars.profiling import Segment
+from regulars.wording import FORMULA
 
 __all__ = ["MOST_CUSTOMERS", "write_workbook"]
 
@@ -35,7 +36,7 @@ WIDEST, WRAPPED = 60, 44  # letters across: a column on one line, a column of se
 BATCH = 10_000  # customers that are unpacked at a time
 
 _FIRST_DAY = date(1900, 3, 1)  # earlier ones are no dates to Excel, or the wrong ones
-_FORMULA = re.compile(r"[=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!+*/^=]", re.DOTALL)
+_FORMULA = re.compile(FORMULA)
 
 Cell = str | int | float | Decimal | date | None
 

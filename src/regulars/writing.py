@@ -26,7 +26,7 @@ from regulars.errors import OutputError
 from regulars.figures import draw_figures
 from regulars.pipeline import Assignment, Segmentation
 from regulars.reporting import write_report
-from regulars.wording import slug
+from regulars.wording import FORMULA, slug
 
 __all__ = ["open_folder", "write_assignment", "write_orders", "write_run"]
 
@@ -335,7 +335,7 @@ def _for_spreadsheets(table: ir.Table) -> ir.Table:
             changed[name] = table[name].round(_DECIMALS.get(name, 4))
         elif kind.is_string():
             text = table[name]
-            formula = text.re_search(r"(?s)^([=@\t\r]|[+-][^0-9 ()]|[+-].*[A-Za-z(!+*/^=])")
+            formula = text.re_search(FORMULA)
             begins = text.left(1).isin(["=", "@", "\t", "\r", "+", "-"])  # told in a tenth of the time
             changed[name] = (begins & formula).ifelse("'" + text, text)
     return table.mutate(**changed)

@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from regulars.planning import LARGE, Forecast, amount, spoken
+from regulars.wording import SYMBOLS
 
 if TYPE_CHECKING:
     from regulars.cards import Card
@@ -50,7 +51,6 @@ __all__ = [
 
 _CARD_ORDERS = 15  # the last ones, on a customer's card
 _PIPE_WIDTH = 120  # columns where the output is not a terminal
-_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
 
 
 class Stages:
@@ -402,7 +402,7 @@ def _lines(number: int) -> str:
 def _money(value: Decimal | float | None, currency: str | None, *, cents: bool = False) -> str:
     if value is None:
         return ""
-    symbol = _SYMBOLS.get(currency or "", "")
+    symbol = SYMBOLS.get(currency or "", "")
     text = f"{abs(value):,.2f}" if cents or -1000 < value < 1000 else f"{abs(value):,.0f}"
     suffix = f" {currency}" if currency and not symbol else ""
     return f"{'-' if value < 0 else ''}{symbol}{text}{suffix}"
