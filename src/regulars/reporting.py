@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from html import unescape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -33,18 +34,15 @@ NUMBER = re.compile(r"[-−<]?[\d,]+(\.\d+)?%?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Number:
-    name: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Card:
     segment: Segment
     colour: str
-    like: str
-    lately: str
+    days: int
+    orders: int
+    spend: float
+    months: int
+    lately: float
+    lately_share: float
     file: str
 
 
@@ -117,7 +115,6 @@ def render_report(result: Segmentation, *, turnable: bool = False) -> str:
     return page.render(
         result=result,
         figures=figures,
-        numbers=_numbers(result),
         cards=[_card(result, segment) for segment in result.segments],
         regulars=max(result.segments, key=lambda segment: (segment.profile.revenue, -segment.id)),
         last_day=min(result.audit.last_day, result.as_of - timedelta(days=1)),
@@ -140,7 +137,7 @@ def _environment(result: Segmentation) -> Environment:
         money=lambda value: money(float(value), result.currency),
         percent=percent,
         unit=unit(result.currency),
-        people=lambda listed: _people(listed),
+        people=_people,
         is_number=_is_number,
         written=_written,
     )
@@ -163,18 +160,17 @@ def _topology() -> Markup:
 
 def _json(data: Any) -> Markup:
     """JSON that can stand in a script element: nothing in it ends the element."""
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
 def _chart(figure: Any) -> _Chart:
     meta = figure.layout.meta
-    plain = figure.to_json()
-    drawn = json.loads(plain)
+    drawn = json.loads(figure.to_json())
     drawn["layout"].pop("template", None)
     drawn["layout"].pop("meta", None)
     return _Chart(
-        title=_unescaped(figure.layout.title.text),
+        title=unescape(figure.layout.title.text),
         alt=meta["alt"],
         columns=meta["columns"],
         rows=meta["rows"],
@@ -184,74 +180,39 @@ def _chart(figure: Any) -> _Chart:
     )
 
 
-def _unescaped(text: str) -> str:
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _numbers(result: Segmentation) -> list[_Number]:
-    """The five numbers at the top."""
-    customers, orders = result.customers_total, result.orders_total
-    mean = float(result.revenue) / orders if orders else 0.0
-    return [
-        _Number(
-            name="Customers",
-            value=f"{customers:,}",
-            note=f"{percent(result.base.ordered_once / customers)} of them ordered once",
-        ),
-        _Number(name="Orders", value=f"{orders:,}", note=f"{orders / customers:.1f} for each customer"),
-        _Number(
-            name="Net revenue",
-            value=money(float(result.revenue), result.currency),
-            note=f"{money(mean, result.currency)} an order on average",
-        ),
-        _Number(
-            name="Best 20% of customers",
-            value=percent(result.concentration[19]),
-            note="of the revenue comes from them",
-        ),
-        _Number(
-            name="High-value, at risk",
-            value=f"{result.at_risk.customers:,}",
-            note=f"{money(float(result.at_risk.revenue), result.currency)} of revenue so far",
-        ),
-    ]
-
-
 def _card(result: Segmentation, segment: Segment) -> _Card:
-    profile = segment.profile
-    days, orders, spend = (profile.median(name) or 0.0 for name in ("recency_days", "frequency", "monetary"))
+    days, orders, spend = (segment.profile.median(name) or 0.0 for name in ("recency_days", "frequency", "monetary"))
+    months, own, everyone = _lately(result, segment.id)
     return _Card(
         segment=segment,
         colour=colour(segment.id),
-        like=f"The typical customer here has {counted(round(orders), 'order')} for {money(spend, result.currency)} in all, "
-        f"the last one {counted(round(days), 'day')} ago.",
-        lately=_lately(result, segment.id),
+        days=round(days),
+        orders=round(orders),
+        spend=spend,
+        months=months,
+        lately=own,
+        lately_share=own / everyone if everyone else 0.0,
         file=f"{slug(segment.name)}.csv",
     )
 
 
-def _lately(result: Segmentation, segment_id: int) -> str:
-    """What the segment's customers bring in the last three whole months, against the whole time, in words."""
+def _lately(result: Segmentation, segment_id: int) -> tuple[int, float, float]:
+    """How many of the last three whole months there are, and what the segment's customers and all customers brought then."""
     end = min(result.audit.last_day, result.as_of - timedelta(days=1))
     whole = f"{end if (end + timedelta(days=1)).day == 1 else end.replace(day=1) - timedelta(days=1):%Y-%m}"
     months = [name for name, *_ in result.spending.months if name <= whole][-LATELY:]
-    if not months:
-        return "no whole month yet"
-    total = sum(float(revenue) for name, revenue, *_ in result.spending.months if name in months)
+    everyone = sum(float(revenue) for name, revenue, *_ in result.spending.months if name in months)
     own = sum(
         float(revenue)
         for owner, name, _, _, revenue in result.spending.segment_months
         if owner == segment_id and name in months
     )
-    share = percent(own / total) if total else "0%"
-    return (
-        f"{money(own, result.currency)} in the last {counted(len(months), 'whole month')}: {share} of what came in then"
-    )
+    return len(months), own, everyone
 
 
 def _people(listed: Notable) -> list[tuple[Any, ...]]:
     return [
-        (each.customer_id, each.segment, each.recency_days, each.frequency, f"{each.monetary:,.2f}")
+        (each.customer_id, f"{each.monetary:,.2f}", each.frequency, each.recency_days, each.segment)
         for each in listed.top
     ]
 

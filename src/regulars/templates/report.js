@@ -58,7 +58,10 @@
     plot.style.minHeight = "0";
     const room = width || plot.clientWidth;
     const layout = layoutOf(figure, room);
-    if (width) layout.height = Math.round(PRINTED_SHARE * (layout.height || 380));
+    if (width) {
+      layout.height = Math.round(PRINTED_SHARE * (layout.height || 380));
+      layout.font.size = 10;
+    }
     return Plotly.newPlot(plot, figure.data, layout, Object.assign({}, CONFIG, { responsive: false })).then(function () {
       plot.dataset.drawn = String(room);
     });
