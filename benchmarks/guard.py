@@ -20,11 +20,11 @@ COUNTED = ("queries", "source_scans", "arrow_bytes")
 
 def measure(folder: Path) -> dict[str, dict[str, int]]:
     """Segment made lines in `folder`; stage → what is counted."""
-    from regulars import pipeline, reading, writing
+    from regulars import binning, pipeline, reading, writing
 
     source = folder / "lines.parquet"
     make_lines(LINES, source)
-    usual, pipeline.CELLS_FROM = pipeline.CELLS_FROM, CELLS_FROM
+    usual, binning.CELLS_FROM = binning.CELLS_FROM, CELLS_FROM
     try:
         with counting() as queries:
 
@@ -36,7 +36,7 @@ def measure(folder: Path) -> dict[str, dict[str, int]]:
             result = pipeline.segment(orders, progress=tell)
             writing.write_run(result, folder / "run", figures=False, customers_csv=False, progress=tell)
     finally:
-        pipeline.CELLS_FROM = usual
+        binning.CELLS_FROM = usual
     return {stage: {name: facts[name] for name in COUNTED} for stage, facts in queries.to_dict().items()}
 
 

@@ -95,7 +95,7 @@ def clusters(source: str, folder: Path, *, clock: Clock, queries: Queries, machi
     import ibis
 
     from regulars.clustering import AutoKMeans
-    from regulars.pipeline import learn_clusters
+    from regulars.binning import learn_clusters
 
     queries.stage = "read"
     clock.stage("read")

@@ -16,7 +16,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import oracles
 import regulars as rg
-from regulars import pipeline
+from regulars import binning
 from regulars.binning import learn_scale
 from regulars.cleaning import copies, grouping
 from regulars.clustering import fit_scale
@@ -132,7 +132,7 @@ def test_an_engine_without_a_hash_gives_the_same(tmp_path, monkeypatch):
     "machine", [{"threads": 1}, {"threads": 3, "memory_limit": "250MB"}, {"threads": 2, "shuffled": True}], ids=str
 )
 def test_neither_threads_nor_memory_nor_the_order_of_rows_change_a_result(fewer, tmp_path, monkeypatch, machine):
-    monkeypatch.setattr(pipeline, "CELLS_FROM", 1_000)  # through cells, as with many customers
+    monkeypatch.setattr(binning, "CELLS_FROM", 1_000)  # through cells, as with many customers
     usual = rg.segment(fewer)
     source = fewer
     if machine.pop("shuffled", False):
@@ -152,7 +152,7 @@ def test_neither_threads_nor_memory_nor_the_order_of_rows_change_a_result(fewer,
 def test_cells_give_the_segments_that_all_customers_give(many, monkeypatch):
     exact = rg.segment(many)
 
-    monkeypatch.setattr(pipeline, "CELLS_FROM", 1_000)
+    monkeypatch.setattr(binning, "CELLS_FROM", 1_000)
     cells = rg.segment(many, k=exact.choice.k)
 
     assert exact.customers_total > 20_000

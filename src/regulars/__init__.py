@@ -3,7 +3,8 @@
 In one line: `segment` (→ `Segmentation`); then `write_run` for a folder with everything in it.
 
 Step by step: `read` (→ `Orders`) → `clean` (→ `Cleaned` with its `Audit`) → `build_features` → `learn_cuts`, `score` →
-`AutoKMeans` → `SegmentModel`. Rules of your own: `Rule`. Rule packs: `load_pack`. Later: `load_model`, `assign`.
+`AutoKMeans` → `SegmentModel`. Beside it: `backtest` (→ `Backtest`), `value` (→ `Valuation`), `build_histories` →
+`CustomerValue`. Rules of your own: `Rule`. Rule packs: `load_pack`. Later: `load_model`, `assign`.
 To play with: `make_orders`, a made-up shop with known segments and known dirt.
 
 Names are loaded when they are first used, so that ``import regulars`` is quick.
@@ -21,8 +22,10 @@ _HOMES = {
     "Assignment": "pipeline",
     "Audit": "cleaning",
     "AutoKMeans": "clustering",
+    "Backtest": "backtesting",
     "Cleaned": "cleaning",
     "Columns": "schema",
+    "CustomerValue": "valuing",
     "Cuts": "scoring",
     "Options": "pipeline",
     "Orders": "reading",
@@ -31,8 +34,11 @@ _HOMES = {
     "RulePack": "scoring",
     "SegmentModel": "model",
     "Segmentation": "pipeline",
+    "Valuation": "pipeline",
     "assign": "pipeline",
+    "backtest": "pipeline",
     "build_features": "features",
+    "build_histories": "features",
     "build_rfm": "features",
     "clean": "cleaning",
     "customer_card": "cards",
@@ -46,6 +52,7 @@ _HOMES = {
     "read": "reading",
     "score": "scoring",
     "segment": "pipeline",
+    "value": "pipeline",
     "write_report": "reporting",
     "write_run": "writing",
     "write_workbook": "workbook",

@@ -6,23 +6,115 @@ Sums are taken over decimals: sums of floating numbers depend on the order in wh
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import ibis.expr.types as ir
 import numpy as np
 
-from regulars.clustering import SCALES, Cells, Floats, Scale, fit_scale
+from regulars.clustering import MIN_CUSTOMERS, SCALES, AutoKMeans, Cells, Floats, Scale, cluster_centres, fit_scale
+from regulars.errors import NotEnoughDataError
 from regulars.model import nearest_centre, points_of
 from regulars.schema import MEASURES
 
-__all__ = ["bin_customers", "learn_scale", "polish"]
+__all__ = ["bin_customers", "each_clustering", "learn_clusters", "learn_scale", "many", "polish"]
 
+CELLS_FROM = 50_000  # customers; beyond, clusters are learned from weighted cells
+CELL_STARTS = 10  # starts of K-Means per k on cells
 GRID = 0.06  # standard deviations: inertia is within 1.0003 of that of all customers
 MOST_CELLS = 100_000
 SAMPLE = 200_000  # customers from which the power of a Yeo-Johnson scale is learned
 _FINE = "decimal(38, 9)"
 _AXES = ("_x0", "_x1", "_x2")
+
+
+def many(customers: int) -> bool:
+    """Whether customers are so many that clusters are learned from cells, and no table of them is kept."""
+    return customers > CELLS_FROM
+
+
+def learn_clusters(
+    people: ir.Table,
+    count: int,
+    scaling: str,
+    *,
+    estimator: AutoKMeans,
+    information: Mapping[int, float] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Scale, AutoKMeans]:
+    """Learn the scale and the clusters: from all customers, or from weighted cells where these are too many.
+
+    Parameters
+    ----------
+    people
+        Customers, with the columns `recency_days`, `frequency` and `monetary`.
+    count
+        How many they are.
+    scaling
+        One of `clustering.SCALES`.
+    estimator
+        Is fitted.
+    information, progress
+        As for `AutoKMeans.fit`.
+
+    Raises
+    ------
+    NotEnoughDataError
+        Fewer than ten customers, or all are the same.
+    """
+    scale, cells = _points(people, count, scaling)
+    if not many(count):
+        return scale, estimator.fit(cells.points, information=information, progress=progress)
+    estimator.set_params(n_init=CELL_STARTS)
+    estimator.fit(
+        cells.points, sample_weight=cells.weights, within=cells.within, information=information, progress=progress
+    )
+    estimator.cluster_centers_ = polish(people, scale, estimator.cluster_centers_)
+    return scale, estimator
+
+
+def each_clustering(
+    people: ir.Table, count: int, scaling: str, *, ks: Sequence[int], seed: int, n_jobs: int
+) -> tuple[Scale, dict[int, Floats]]:
+    """Learn the centres of several k without measuring them; those of which there are too few customers are left out.
+
+    Raises
+    ------
+    NotEnoughDataError
+        As for `learn_clusters`.
+    """
+    scale, cells = _points(people, count, scaling)
+    centres = cluster_centres(cells.points, ks, sample_weight=cells.weights, random_state=seed, n_jobs=n_jobs)
+    return scale, centres
+
+
+def _points(people: ir.Table, count: int, scaling: str) -> tuple[Scale, Cells]:
+    """Customers as scaled points, each of weight one, or as cells; one query, or some for cells."""
+    if count < MIN_CUSTOMERS:
+        raise NotEnoughDataError(
+            f"Only {count} customer{'s are' if count != 1 else ' is'} left after cleaning; "
+            f"segments need at least {MIN_CUSTOMERS}.",
+            hint="Look at what cleaning set aside with 'regulars check SOURCE', or bring a longer export.",
+        )
+    if many(count):
+        scale = learn_scale(people, scaling)
+        cells = bin_customers(people, scale)
+        _refuse_equal(len(cells.weights), count)
+        return scale, cells
+    table = people.select(**{name: people[name].cast("float64") for name in MEASURES}).to_pyarrow()
+    points = np.column_stack([table[name].to_numpy() for name in MEASURES])
+    _refuse_equal(len(np.unique(points, axis=0)), count)
+    scale = fit_scale(points, scaling)
+    return scale, Cells(points=scale.transform(points), weights=np.ones(count, dtype=np.int64), within=0.0)
+
+
+def _refuse_equal(different: int, count: int) -> None:
+    if different == 1:
+        raise NotEnoughDataError(
+            f"All {count:,} customers have the same recency, orders and spend: there is nothing to tell apart.",
+            hint="Check that the customer, date and amount columns are the right ones with 'regulars check SOURCE'.",
+        )
 
 
 def learn_scale(people: ir.Table, name: str) -> Scale:

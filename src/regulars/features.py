@@ -10,9 +10,11 @@ import ibis.expr.types as ir
 
 from regulars.cleaning import Cleaned
 from regulars.cleaning.matching import any_row, same
-from regulars.schema import CUSTOMERS
+from regulars.schema import CUSTOMERS, HISTORIES
 
-__all__ = ["build_features", "build_rfm", "find_gaps", "purchase_gaps"]
+__all__ = ["build_features", "build_histories", "build_rfm", "find_gaps", "purchase_days", "purchase_gaps"]
+
+_YEAR = 365  # days
 
 
 def build_features(bought: ir.Table | Cleaned, *, as_of: date, gaps: ir.Table | None = None) -> ir.Table:
@@ -99,6 +101,66 @@ def build_rfm(bought: ir.Table | Cleaned, *, as_of: date) -> ir.Table:
     )
     names = [name for name in CUSTOMERS if name in people.columns]
     return people.select(**_typed(people, {name: CUSTOMERS[name] for name in names}))
+
+
+def purchase_days(bought: ir.Table | Cleaned) -> ir.Table:
+    """`customer_id`, `day`, `amount`: the calendar days on which a customer bought for more than nothing; no query.
+
+    Parameters
+    ----------
+    bought
+        From `regulars.clean`, or order lines of your own. An order counts on the day of its first line.
+    """
+    orders = bought.orders if isinstance(bought, Cleaned) else _orders(bought)
+    days = orders.select("customer_id", "amount", day=orders["first_at"].date())
+    days = days.group_by("customer_id", "day").agg(amount=days["amount"].sum())
+    return days.filter(days["amount"] > 0)
+
+
+def build_histories(bought: ir.Table | Cleaned, *, as_of: date) -> ir.Table:
+    """Count what forecasts are made from: when and how often every customer bought; no query.
+
+    Parameters
+    ----------
+    bought
+        From `regulars.clean`, or order lines of your own.
+    as_of
+        Today; lines on or after it are left out.
+
+    Returns
+    -------
+    ibis.Table
+        One row per customer with a purchase of more than nothing, columns of `schema.HISTORIES`, lazy.
+
+    Examples
+    --------
+    >>> import ibis, datetime as dt
+    >>> lines = ibis.memtable({"customer_id": ["a", "a", "b"], "order_id": ["1", "2", "3"],
+    ...     "ordered_at": [dt.datetime(2024, 1, d, 10) for d in (1, 8, 3)], "amount": [5.0, 7.0, 3.0]})
+    >>> histories = build_histories(lines, as_of=dt.date(2024, 1, 10)).order_by("customer_id")
+    >>> histories.select("repeat_orders", "active_days", "age_days", "order_value").to_pyarrow().to_pylist()[0]
+    {'repeat_orders': 1, 'active_days': 7, 'age_days': 9, 'order_value': 6.0}
+    """
+    days = purchase_days(_cut(bought, as_of))
+    today = ibis.date(as_of.isoformat())
+    facts = days.group_by("customer_id").agg(
+        n=days.count(),
+        first=days["day"].min(),
+        last=days["day"].max(),
+        spent=days["amount"].sum(),
+        first_spent=days["amount"].argmin(days["day"]),
+        last_year=days["amount"].sum(where=today.delta(days["day"], unit="day") <= _YEAR),
+    )
+    repeat = facts["n"] - 1
+    facts = facts.mutate(
+        repeat_orders=repeat,
+        active_days=facts["last"].delta(facts["first"], unit="day"),
+        age_days=today.delta(facts["first"], unit="day"),
+        order_value=facts["spent"].cast("float64") / facts["n"],
+        repeat_value=(facts["spent"] - facts["first_spent"]).cast("float64") / repeat.nullif(0),
+        last_year=facts["last_year"].fill_null(0),
+    )
+    return facts.select(**_typed(facts, HISTORIES))
 
 
 def find_gaps(bought: ir.Table | Cleaned) -> ir.Table:

@@ -17,11 +17,12 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from regulars.charts import CHARTS, CONFIG
+from regulars.backtesting import Backtest, ForecastTest
+from regulars.charts import CONFIG, drawable
 from regulars.errors import OutputError
 from regulars.palette import colour
 from regulars.pipeline import Segmentation
-from regulars.profiling import Notable, Segment
+from regulars.profiling import Notable, Outlook, Segment
 from regulars.wording import counted, day, money, percent, slug, unit
 
 __all__ = ["render_report", "write_report"]
@@ -107,7 +108,7 @@ def render_report(result: Segmentation, *, turnable: bool = False) -> str:
 
     Text and tables need no JavaScript. A policy in the page forbids every request.
     """
-    figures = {name: _chart(draw(result)) for name, draw in CHARTS.items() if turnable or name != TURNED}
+    figures = {name: _chart(draw(result)) for name, draw in drawable(result).items() if turnable or name != TURNED}
     if not result.spending.countries:
         del figures["countries"], figures["country_map"]
     whole = frozenset[str]().union(*(figure.traces for figure in figures.values())) - BUNDLED
@@ -138,6 +139,9 @@ def _environment(result: Segmentation) -> Environment:
         percent=percent,
         unit=unit(result.currency),
         people=_people,
+        windows=_windows,
+        ways=_ways,
+        parameters=_parameters,
         is_number=_is_number,
         written=_written,
     )
@@ -212,8 +216,47 @@ def _lately(result: Segmentation, segment_id: int) -> tuple[int, float, float]:
 
 def _people(listed: Notable) -> list[tuple[Any, ...]]:
     return [
-        (each.customer_id, f"{each.monetary:,.2f}", each.frequency, each.recency_days, each.segment)
+        (
+            each.customer_id,
+            *(() if each.chance is None else (f"{each.revenue_at_risk:,.2f}", percent(each.chance))),
+            *(f"{each.monetary:,.2f}", each.frequency, each.recency_days, each.segment),
+        )
         for each in listed.top
+    ]
+
+
+def _windows(backtest: Backtest) -> list[tuple[Any, ...]]:
+    """Each cut: customers, share that bought again, and what the groupings knew."""
+    return [
+        (
+            day(window.cut).replace(" ", "\u00a0"),
+            window.customers,
+            percent(window.bought / window.customers),
+            *(f"{window.bits[one.name]:.3f}" for one in backtest.groupings),
+        )
+        for window in backtest.windows
+    ]
+
+
+def _ways(test: ForecastTest) -> list[tuple[Any, ...]]:
+    """Each way to tell who orders next: how it did at the latest cut, and on average over the cuts that it has."""
+    rows = []
+    for way in test.ways:
+        check = way.windows[0]
+        measured = (check.auc, way.mean("auc"), check.calibration_error, check.log_loss)
+        rows.append(
+            (
+                f"{way.title} (used)" if way.name == test.used else way.title,
+                *("" if value is None else f"{value:.3f}" for value in measured),
+                len(way.windows),
+            )
+        )
+    return rows
+
+
+def _parameters(outlook: Outlook) -> list[tuple[str, str, str]]:
+    return [
+        (name, f"{value:,.4g}", "" if error is None else f"{error:,.2g}") for name, value, error in outlook.parameters
     ]
 
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, fields
 
 __all__ = [
     "CUSTOMERS",
+    "FORECASTS",
+    "HISTORIES",
     "LABELS",
     "MEASURES",
     "MONEY",
@@ -73,6 +75,31 @@ LABELS: dict[str, str] = {
     "segment": "string",
     "distance": "float64",
     "runner_up": "string",
+}
+
+
+#: One row per customer: the days on which they bought for more than nothing, which forecasts are made from. An order is a
+#: calendar day here. `active_days` runs from the first to the last order, `age_days` from the first to today.
+HISTORIES: dict[str, str] = {
+    "customer_id": "string",
+    "repeat_orders": "int64",
+    "active_days": "int64",
+    "age_days": "int64",
+    "order_value": "float64",  # mean over all orders
+    "repeat_value": "float64",  # mean over all but the first, null with one
+    "last_year": MONEY,  # spent within the last 365 days
+}
+
+#: Added by a forecast, for a stated number of days: the chance of an order, expected orders, their mean value, what they
+#: bring, the chance that the customer has not left (null where the data cannot tell), and revenue of the last 365 days ×
+#: chance of no order.
+FORECASTS: dict[str, str] = {
+    "p_active": "float64",
+    "expected_orders": "float64",
+    "order_value": "float64",
+    "expected_value": "float64",
+    "p_alive": "float64",
+    "revenue_at_risk": "float64",
 }
 
 

@@ -24,17 +24,27 @@ import pyarrow.parquet as pq
 
 from regulars.errors import OutputError
 from regulars.figures import draw_figures
-from regulars.pipeline import Assignment, Segmentation
+from regulars.pipeline import Assignment, Segmentation, Valuation
+from regulars.profiling import at_risk
 from regulars.reporting import write_report
 from regulars.wording import FORMULA, slug
 
-__all__ = ["open_folder", "write_assignment", "write_orders", "write_run"]
+__all__ = [
+    "fill_run",
+    "fill_valuation",
+    "open_folder",
+    "write_assignment",
+    "write_orders",
+    "write_run",
+    "write_valuation",
+]
 
 Progress = Callable[[str, int, int], None]
 
 #: What a run folder holds; anything else in it is the user's and is kept.
 OWN = frozenset(
     {
+        "at_risk.csv",
         "audiences",
         "customers.csv",
         "customers.parquet",
@@ -43,6 +53,7 @@ OWN = frozenset(
         "model.json",
         "orders.csv",
         "orders.parquet",
+        "pymc_marketing.csv",
         "report.html",
         "run.json",
         "segments.csv",
@@ -61,6 +72,13 @@ _DECIMALS = {
     "return_rate": 4,
     "distance": 4,
     "value_percentile": 4,
+    "p_active": 4,
+    "expected_orders": 3,
+    "order_value": 2,
+    "expected_value": 2,
+    "p_alive": 4,
+    "revenue_at_risk": 2,
+    "monetary_value": 4,
 }
 _VERSIONS = ("regulars", "ibis-framework", "duckdb", "scikit-learn", "numpy", "pyarrow", "matplotlib", "plotly")
 
@@ -98,8 +116,9 @@ def write_run(
     -------
     Path
         The folder, with `report.html`, `customers.parquet`, `customers.csv` (money to the cent, sorted by customer_id),
-        `orders.parquet` (up to a million customers), `segments.csv`, `audiences/`, `set_aside.parquet`, `model.json`,
-        `facts.json`, `run.json` and `figures/`.
+        `orders.parquet` (up to a million customers), `segments.csv`, `audiences/`, `at_risk.csv` (with a back-test: whom
+        the shop is about to lose, most revenue at risk first), `set_aside.parquet`, `model.json`, `facts.json`, `run.json`
+        and `figures/`.
 
     Raises
     ------
@@ -135,6 +154,8 @@ def fill_run(
     with_csv = result.customers_total <= CSV_LIMIT if customers_csv is None else customers_csv
     _write_customers(place, result.customers, with_csv=with_csv)
     _write_audiences(place / "audiences", result)
+    if result.outlook is not None:
+        _write_at_risk(place / "at_risk.csv", result, limit=result.outlook.at_risk_limit)
     if result.orders is not None:
         result.orders.order_by("customer_id", "ordered_at", "order_id").to_parquet(place / "orders.parquet")
     tell("Writing what was set aside", 0, 0)
@@ -177,6 +198,39 @@ def write_assignment(result: Assignment, folder: str | Path) -> Path:
             {"versions": {name: version(name) for name in _VERSIONS}, "source": result.source},
         )
     return Path(folder)
+
+
+def write_valuation(result: Valuation, folder: str | Path) -> Path:
+    """Write a forecast into a folder, in one step: customers, what pymc-marketing reads, and the facts.
+
+    Returns
+    -------
+    Path
+        The folder, with `customers.parquet`, `customers.csv`, `pymc_marketing.csv` (`customer_id`, `frequency`, `recency`,
+        `T` in days, `monetary_value`), `facts.json` and `run.json`.
+
+    Raises
+    ------
+    OutputError
+        As for `write_run`.
+    """
+    with open_folder(folder) as place:
+        fill_valuation(place, result)
+    return Path(folder)
+
+
+def fill_valuation(place: Path, result: Valuation) -> None:
+    """Write the files of a forecast into an empty folder; see `write_valuation`."""
+    table = result.customers.order_by("customer_id")
+    table.to_parquet(place / "customers.parquet")
+    if result.customers_total <= CSV_LIMIT:
+        _for_spreadsheets(table).to_csv(place / "customers.csv")
+    result.histories.order_by("customer_id").to_csv(place / "pymc_marketing.csv")
+    _write_json(place / "facts.json", result.to_dict())
+    _write_json(
+        place / "run.json",
+        {"versions": {name: version(name) for name in _VERSIONS}, "source": result.source},
+    )
 
 
 def write_orders(table: pa.Table, path: str | Path) -> Path:
@@ -323,6 +377,15 @@ def _write_audiences(folder: Path, result: Segmentation) -> None:
         members = result.customers.filter(result.customers["segment_id"] == segment.id)
         members = members.order_by(members["monetary"].desc(), "customer_id").select(names)
         _for_spreadsheets(members).to_csv(folder / f"{slug(segment.name)}.csv")
+
+
+def _write_at_risk(path: Path, result: Segmentation, *, limit: float) -> None:
+    """Write the customers whom the shop is about to lose, most revenue at risk first."""
+    people = result.customers.filter(at_risk(result.customers, limit))
+    names = ["customer_id", "revenue_at_risk", "p_active", "recency_days", "frequency", "monetary", "segment"]
+    names += [name for name in ("country", "email") if name in people.columns]
+    people = people.order_by(people["revenue_at_risk"].desc(), people["monetary"].desc(), "customer_id").select(names)
+    _for_spreadsheets(people).to_csv(path)
 
 
 def _for_spreadsheets(table: ir.Table) -> ir.Table:

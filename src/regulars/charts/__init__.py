@@ -15,6 +15,14 @@ from regulars.charts.choice import choice_of_k, silhouette_knives
 from regulars.charts.customers import customer_map, customer_map_3d, revenue_concentration, rfm_distributions
 from regulars.charts.groups import crosswalk, group_treemap, rfm_grid
 from regulars.charts.look import CONFIG
+from regulars.charts.prospects import (
+    NEEDS,
+    calibration,
+    gain_curves,
+    order_tracking,
+    revenue_at_risk,
+    segment_outcomes,
+)
 from regulars.charts.segments import segment_profiles, segment_shares, segment_trend
 from regulars.charts.spending import (
     audit_waterfall,
@@ -32,6 +40,7 @@ __all__ = [
     "CHARTS",
     "CONFIG",
     "audit_waterfall",
+    "calibration",
     "choice_of_k",
     "cohort_retention",
     "countries",
@@ -39,11 +48,16 @@ __all__ = [
     "crosswalk",
     "customer_map",
     "customer_map_3d",
+    "drawable",
+    "gain_curves",
     "group_treemap",
     "order_sizes",
+    "order_tracking",
+    "revenue_at_risk",
     "revenue_concentration",
     "rfm_distributions",
     "rfm_grid",
+    "segment_outcomes",
     "segment_profiles",
     "segment_shares",
     "segment_trend",
@@ -60,6 +74,11 @@ CHARTS: dict[str, Callable[[Segmentation], go.Figure]] = {
         customer_map,
         customer_map_3d,
         segment_profiles,
+        segment_outcomes,
+        gain_curves,
+        calibration,
+        order_tracking,
+        revenue_at_risk,
         rfm_grid,
         group_treemap,
         crosswalk,
@@ -75,3 +94,10 @@ CHARTS: dict[str, Callable[[Segmentation], go.Figure]] = {
         audit_waterfall,
     )
 }
+
+
+def drawable(result: Segmentation) -> dict[str, Callable[[Segmentation], go.Figure]]:
+    """Those of `CHARTS` whose facts a run has: without a back-test, there is nothing to say about what comes next."""
+    return {
+        name: draw for name, draw in CHARTS.items() if name not in NEEDS or getattr(result, NEEDS[name]) is not None
+    }

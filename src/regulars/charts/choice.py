@@ -21,22 +21,33 @@ MOST_KNIVES = 150  # points of a silhouette's outline
 
 
 def choice_of_k(result: Segmentation) -> go.Figure:
-    """Inertia with its knee above, stability and silhouette below: why this number of segments."""
+    """Inertia with its knee above, stability and silhouette below: why this number of segments.
+
+    With a back-test, a third plot shows what the segments of each k knew about who bought again.
+    """
     trials, choice = result.trials, result.choice
     own = _own(result)
+    rows = 3 if _informed(trials) else 2
     figure = framed(
         f"{counted(choice.k, 'segment')}: stability {own.stability:.2f}, silhouette {own.silhouette:.2f}",
         alt=" ".join(filter(None, (choice.reason, choice.warning, _fall(trials)))),
         table=_trials(trials),
-        height=520,
-        grid=make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.07),
+        height=520 if rows == 2 else 680,
+        grid=make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.07 if rows == 2 else 0.05),
     )
     _add_inertia(figure, result)
     _add_quality(figure, trials)
+    if rows == 3:
+        _add_information(figure, trials)
     figure.add_vline(x=choice.k, line={"color": INK, "width": 1.5, "dash": "dash"}, row="all", col=1)
     figure.update_xaxes(dtick=1, showgrid=False, range=[trials[0].k - 0.4, trials[-1].k + 0.4])
-    figure.update_xaxes(title="k: number of segments (dashed: chosen)", row=2, col=1)
+    figure.update_xaxes(title="k: number of segments (dashed: chosen)", row=rows, col=1)
     return figure
+
+
+def _informed(trials: tuple[Trial, ...]) -> bool:
+    """Whether a back-test says what the trials knew."""
+    return any(trial.information is not None for trial in trials)
 
 
 def _own(result: Segmentation) -> Trial:
@@ -50,8 +61,9 @@ def _fall(trials: tuple[Trial, ...]) -> str:
 
 
 def _trials(trials: tuple[Trial, ...]) -> Table:
+    known = ("information in bits",) if _informed(trials) else ()
     return (
-        ("k", "inertia", "silhouette", "stability", "smallest segment", "why not"),
+        ("k", "inertia", "silhouette", "stability", "smallest segment", *known, "why not"),
         [
             (
                 trial.k,
@@ -59,6 +71,7 @@ def _trials(trials: tuple[Trial, ...]) -> Table:
                 f"{trial.silhouette:.3f}",
                 f"{trial.stability:.2f}",
                 percent(trial.smallest_share),
+                *("" if trial.information is None else f"{trial.information:.3f}" for _ in known),
                 "; ".join(trial.shortcomings),
             )
             for trial in trials
@@ -109,6 +122,24 @@ def _add_quality(figure: go.Figure, trials: tuple[Trial, ...]) -> None:
     )  # fmt: skip
     lowest = min(0.0, *(trial.silhouette for trial in trials), *(trial.stability for trial in trials))
     figure.update_yaxes(title="stability, silhouette", range=[lowest, 1.05], row=2, col=1)
+
+
+def _add_information(figure: go.Figure, trials: tuple[Trial, ...]) -> None:
+    known = [(trial.k, round(trial.information, 4)) for trial in trials if trial.information is not None]
+    figure.add_scatter(
+        x=[k for k, _ in known],
+        y=[bits for _, bits in known],
+        mode="lines+markers",
+        name="information (back-test)",
+        line={"color": colour(4), "width": 2.5},
+        marker={"size": 8, "symbol": "triangle-up", "line": {"color": OUTLINE, "width": 0.7}},
+        customdata=[f"k = {k}: {bits:.3f} bit about who bought again" for k, bits in known],
+        hovertemplate=HOVER,
+        row=3,
+        col=1,
+    )
+    highest = max(bits for _, bits in known)
+    figure.update_yaxes(title="bits", range=[0, highest * 1.15 or 1], row=3, col=1)
 
 
 def silhouette_knives(result: Segmentation) -> go.Figure:

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from contextlib import AbstractContextManager
-from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from regulars import __version__
 from regulars.cli.failures import Stopped, in_plain_words, stoppable
-from regulars.errors import OptionError, RegularsError, listed
-
-if TYPE_CHECKING:
-    from regulars.planning import Plan
-    from regulars.schema import Columns
+from regulars.cli.options import (
+    AHEAD,
+    OUTPUT,
+    SEGMENTS,
+    AllProducts,
+    AsJson,
+    AsOf,
+    Currency,
+    DayFirst,
+    Horizon,
+    LayoutName,
+    Map,
+    MemoryLimit,
+    OnReturns,
+    OnUnreadable,
+    ReturnsPolicy,
+    RunFolder,
+    ScaleName,
+    Sheet,
+    Source,
+    TempDir,
+    Threads,
+    Unreadable,
+    columns_of,
+    day_of,
+    engine,
+    machine_options,
+    planned,
+    print_json,
+    reading_options,
+)
+from regulars.errors import RegularsError
 
 app = typer.Typer(
     name="regulars",
@@ -29,101 +52,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class ReturnsPolicy(StrEnum):
-    """What to do with returns."""
-
-    net = "net"
-    drop = "drop"
-
-
-class Unreadable(StrEnum):
-    """What to do with cells that cannot be read."""
-
-    error = "error"
-    set_aside = "set-aside"
-
-
-class ScaleName(StrEnum):
-    """Names of the scales, as in `clustering.SCALES`."""
-
-    sqrt_log = "sqrt-log"
-    standard = "standard"
-    minmax = "minmax"
-    robust = "robust"
-    log = "log"
-    yeo_johnson = "yeo-johnson"
-
-
-_READING, _CLEANING, _SEGMENTS, _MACHINE, _OUTPUT = "Reading", "Cleaning", "Segments", "Machine", "Output"
-
-Source = Annotated[
-    str, typer.Argument(help="CSV, Parquet or Excel file, a folder or a glob of files.", show_default=False)
-]
-Map = Annotated[
-    list[str] | None,
-    typer.Option("--map", help='Your column for ours: --map customer_id="Customer ID".', rich_help_panel=_READING),
-]
-LayoutName = Annotated[
-    str | None,
-    typer.Option(help="Layout by name, or your own TOML file; recognised otherwise.", rich_help_panel=_READING),
-]
-Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.", rich_help_panel=_READING)]
-DayFirst = Annotated[
-    bool | None,
-    typer.Option(
-        "--dayfirst/--monthfirst", help="How 1/2/2024 is meant.", show_default=False, rich_help_panel=_READING
-    ),
-]
-Currency = Annotated[str | None, typer.Option(help="The currency to keep, such as GBP.", rich_help_panel=_READING)]
-OnUnreadable = Annotated[
-    Unreadable,
-    typer.Option(help="Cells that cannot be read: stop, or set the rows aside.", rich_help_panel=_READING),
-]
-OnReturns = Annotated[
-    ReturnsPolicy,
-    typer.Option(help="net: a return takes back its purchase. drop: returns are ignored.", rich_help_panel=_CLEANING),
-]
-AllProducts = Annotated[
-    bool,
-    typer.Option("--all-products", help="Keep postage, fees and other service codes.", rich_help_panel=_CLEANING),
-]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"],
-        help="Day from which recency is counted; default: the day after the last day of the file.",
-        rich_help_panel=_CLEANING,
-    ),
-]
-MemoryLimit = Annotated[
-    str | None,
-    typer.Option(
-        help="Memory for the engine, such as 2GB; what does not fit goes to disk.",
-        show_default=False,
-        rich_help_panel=_MACHINE,
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(help="Threads of the engine; default: one per core.", show_default=False, rich_help_panel=_MACHINE),
-]
-TempDir = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder for what does not fit into memory; default: the system's.",
-        show_default=False,
-        rich_help_panel=_MACHINE,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.", rich_help_panel=_OUTPUT)]
-RunFolder = Annotated[
-    Path,
-    typer.Option(
-        "--output", "-o", help="Folder for results; an earlier run in it is replaced.", rich_help_panel=_OUTPUT
-    ),
-]
 
 
 def _show_version(wanted: bool) -> None:
@@ -150,13 +78,13 @@ def demo(
 ) -> None:
     """Show everything on a made-up shop: no file needed."""
     from regulars import datasets, writing
-    from regulars.cli import screens
+    from regulars.cli import progress
 
-    with screens.stages(quiet=as_json) as tell, writing.open_folder(output) as place, in_plain_words():
+    with progress.stages(quiet=as_json) as tell, writing.open_folder(output) as place, in_plain_words():
         tell("Making a sample shop", 0, 0)
         shop = datasets.make_orders(customers, seed=seed)
         orders = writing.write_orders(shop.orders, place / "orders.csv")
-        tell.follow(_planned(str(orders), {}, output=output))
+        tell.follow(planned(str(orders), {}, output=output))
         result, _ = _run(str(orders), place, tell, {})
     _report(result, output, as_json=as_json)
 
@@ -180,17 +108,17 @@ def check(
 ) -> None:
     """Look at a file: which column is what, and what cleaning would set aside. Writes nothing."""
     from regulars.cleaning import clean
-    from regulars.cli import screens
+    from regulars.cli import progress, screens
     from regulars.reading import read
 
-    reading = _reading(layout, sheet, dayfirst, currency, unreadable)
-    machine = _machine(memory_limit, threads, temp_dir)
-    made = _planned(source, machine, stages=("Reading", "Cleaning"))
-    with screens.stages(made, quiet=as_json) as tell, _engine(machine):
+    reading = reading_options(layout, sheet, dayfirst, currency, unreadable)
+    machine = machine_options(memory_limit, threads, temp_dir)
+    made = planned(source, machine, stages=("Reading", "Cleaning"))
+    with progress.stages(made, quiet=as_json) as tell, engine(machine):
         tell("Reading", 0, 0)
-        orders = read(source, columns=_columns(map_), **reading, **machine)
+        orders = read(source, columns=columns_of(map_), **reading, **machine)
         tell("Cleaning", 0, 0)
-        audit = clean(orders, returns=returns.value, all_products=all_products, as_of=_day(as_of)).audit
+        audit = clean(orders, returns=returns.value, all_products=all_products, as_of=day_of(as_of)).audit
     if as_json:
         print_json(orders.to_dict() | {"audit": audit.to_dict()})
     else:
@@ -204,20 +132,29 @@ def segment(
     output: RunFolder = Path("run"),
     k: Annotated[
         int | None,
-        typer.Option("--k", help="Number of segments; chosen otherwise.", rich_help_panel=_SEGMENTS),
+        typer.Option("--k", help="Number of segments; chosen otherwise.", rich_help_panel=SEGMENTS),
     ] = None,
     scale: Annotated[
-        ScaleName, typer.Option(help="How days, orders and money are scaled.", rich_help_panel=_SEGMENTS)
+        ScaleName, typer.Option(help="How days, orders and money are scaled.", rich_help_panel=SEGMENTS)
     ] = ScaleName.sqrt_log,
     groups: Annotated[
         str,
-        typer.Option(help="Rule pack: eleven, shopify, klaviyo, or your own TOML file.", rich_help_panel=_SEGMENTS),
+        typer.Option(help="Rule pack: eleven, shopify, klaviyo, or your own TOML file.", rich_help_panel=SEGMENTS),
     ] = "eleven",
     actions: Annotated[
         str | None,
-        typer.Option(help="TOML file with names and actions of your own.", rich_help_panel=_SEGMENTS),
+        typer.Option(help="TOML file with names and actions of your own.", rich_help_panel=SEGMENTS),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=_SEGMENTS)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=SEGMENTS)] = 0,
+    backtest: Annotated[
+        bool,
+        typer.Option(
+            "--backtest/--no-backtest",
+            help="Hold the past against what came after, and forecast; without it, no forecasts.",
+            rich_help_panel=AHEAD,
+        ),
+    ] = True,
+    horizon: Horizon = None,
     map_: Map = None,
     layout: LayoutName = None,
     sheet: Sheet = None,
@@ -236,33 +173,35 @@ def segment(
             "--csv/--no-csv",
             help="Write customers.csv; default: up to a million.",
             show_default=False,
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    figures: Annotated[bool, typer.Option(help="Draw the figures.", rich_help_panel=_OUTPUT)] = True,
-    report: Annotated[bool, typer.Option(help="Make report.html.", rich_help_panel=_OUTPUT)] = True,
+    figures: Annotated[bool, typer.Option(help="Draw the figures.", rich_help_panel=OUTPUT)] = True,
+    report: Annotated[bool, typer.Option(help="Make report.html.", rich_help_panel=OUTPUT)] = True,
     as_json: AsJson = False,
 ) -> None:
     """Turn order lines into customer segments, with everything in one folder."""
     from regulars import writing
-    from regulars.cli import screens
+    from regulars.cli import progress, screens
 
-    options = _reading(layout, sheet, dayfirst, currency, unreadable) | {
-        "columns": _columns(map_),
+    options = reading_options(layout, sheet, dayfirst, currency, unreadable) | {
+        "columns": columns_of(map_),
         "k": k,
         "scale": scale.value,
         "groups": groups,
         "actions": actions,
         "seed": seed,
+        "backtest": backtest,
+        "horizon_days": horizon,
         "returns": returns.value,
         "all_products": all_products,
-        "as_of": _day(as_of),
+        "as_of": day_of(as_of),
     }
-    machine = _machine(memory_limit, threads, temp_dir)
-    made = _planned(source, machine, output=output, figures=figures, report=report)
+    machine = machine_options(memory_limit, threads, temp_dir)
+    made = planned(source, machine, output=output, figures=figures, report=report, backtest=backtest)
     if made is not None and not as_json:
         screens.show_plan(source, made)
-    with screens.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, _engine(machine):
+    with progress.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, engine(machine):
         wanted = {"customers_csv": customers_csv, "figures": figures, "report": report}
         result, orders = _run(source, place, tell, options | machine, **wanted)
     if not as_json:
@@ -289,19 +228,19 @@ def assign(
 ) -> None:
     """Label the customers of a file with the segments of an earlier run."""
     from regulars import pipeline, writing
-    from regulars.cli import screens
+    from regulars.cli import progress, screens
     from regulars.model import load_model
     from regulars.reading import read
 
     learned = load_model(model)
-    reading = _reading(layout, sheet, dayfirst, currency, unreadable)
-    machine = _machine(memory_limit, threads, temp_dir)
-    made = _planned(source, machine, output=output, stages=("Reading", "Assigning", "Writing customers"))
-    with screens.stages(made, quiet=as_json) as tell, _engine(machine):
+    reading = reading_options(layout, sheet, dayfirst, currency, unreadable)
+    machine = machine_options(memory_limit, threads, temp_dir)
+    made = planned(source, machine, output=output, stages=("Reading", "Assigning", "Writing customers"))
+    with progress.stages(made, quiet=as_json) as tell, engine(machine):
         tell("Reading", 0, 0)
-        orders = read(source, columns=_columns(map_), **reading, **machine)
+        orders = read(source, columns=columns_of(map_), **reading, **machine)
         tell("Assigning", 0, 0)
-        result = pipeline.assign(orders, learned, as_of=_day(as_of))
+        result = pipeline.assign(orders, learned, as_of=day_of(as_of))
         tell("Writing customers", 0, 0)
         writing.write_assignment(result, output)
     if as_json:
@@ -321,11 +260,11 @@ def sample(
     ] = None,
 ) -> None:
     """Write the order lines of a made-up shop, to try things on."""
-    from regulars.cli import screens
+    from regulars.cli import progress
     from regulars.datasets import make_orders
     from regulars.writing import write_orders
 
-    with screens.stages() as tell:
+    with progress.stages() as tell:
         tell("Making a sample shop", 0, 0)
         shop = make_orders(customers, days, seed=seed)
         write_orders(shop.orders, output)
@@ -348,22 +287,6 @@ def main() -> None:
     except Stopped as stopped:
         typer.echo("Stopped. Nothing was changed.", err=True)
         sys.exit(128 + stopped.number)
-
-
-def _planned(
-    source: str, machine: dict[str, Any], *, figures: bool = True, report: bool = True, **more: Any
-) -> Plan | None:
-    """Plan a run; `None` where nothing is known about the source before it is read."""
-    from regulars import planning
-    from regulars.reading import estimate_size
-
-    size = estimate_size(source)
-    if size is None:
-        return None
-    left_out = {"Drawing": not figures, "Making the report": not report}
-    stages = more.pop("stages", [name for name in planning.SEGMENTING if not left_out.get(name)])
-    room = {name: machine[name] for name in ("memory_limit", "temp_dir") if name in machine}
-    return planning.plan(size, stages=stages, **room, **more)
 
 
 def _run(source: str, place: Path, tell: Any, options: dict[str, Any], **writing_options: Any) -> tuple[Any, Any]:
@@ -391,50 +314,4 @@ def _report(result: Any, output: Path, *, as_json: bool, **more: Any) -> None:
         screens.show_result(result, output)
 
 
-def _reading(
-    layout: str | None, sheet: str | None, dayfirst: bool | None, currency: str | None, unreadable: Unreadable
-) -> dict[str, Any]:
-    return {
-        "layout": layout,
-        "sheet": sheet,
-        "dayfirst": dayfirst,
-        "currency": currency,
-        "unreadable": unreadable.value.replace("-", "_"),
-    }
-
-
-def _machine(memory_limit: str | None, threads: int | None, temp_dir: Path | None) -> dict[str, Any]:
-    return {"memory_limit": memory_limit, "threads": threads, "temp_dir": temp_dir}
-
-
-def _engine(machine: dict[str, Any]) -> AbstractContextManager[None]:
-    return in_plain_words(memory_limit=machine["memory_limit"], temp_dir=machine["temp_dir"])
-
-
-def _columns(pairs: list[str] | None) -> Columns | None:
-    """Turn ``customer_id=Customer ID`` into `Columns`."""
-    from regulars.schema import Columns
-
-    given: dict[str, str] = {}
-    for pair in pairs or ():
-        ours, equals, theirs = pair.partition("=")
-        ours = ours.strip()
-        if not equals or not theirs.strip() or ours not in Columns.names():
-            raise OptionError(
-                f"Cannot use --map {pair!r}.",
-                hint=f'Write --map OURS=YOURS, such as --map customer_id="Customer ID". Ours are {listed(Columns.names())}.',
-            )
-        given[ours] = theirs.strip()
-    return Columns(**given) if given else None
-
-
-def _day(moment: datetime | None) -> date | None:
-    return None if moment is None else moment.date()
-
-
-def print_json(facts: dict[str, Any]) -> None:
-    """Print facts for machines."""
-    typer.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
-
-
-__all__ = ["AsJson", "app", "main", "print_json"]
+__all__ = ["app", "main"]

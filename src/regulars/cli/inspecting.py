@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from regulars.cli.commands import AsJson, app, print_json
+from regulars.cli.commands import app
+from regulars.cli.options import AsJson, print_json
 from regulars.errors import OptionError
 
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=True)]

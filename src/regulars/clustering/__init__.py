@@ -6,7 +6,7 @@ change the result. A point may stand for several customers: then it has a weight
 
 from regulars.clustering.cells import Cells
 from regulars.clustering.choosing import MIN_STABILITY, Choice, Trial, choose_k, elbow
-from regulars.clustering.kmeans import MIN_CUSTOMERS, AutoKMeans
+from regulars.clustering.kmeans import MIN_CUSTOMERS, AutoKMeans, cluster_centres
 from regulars.clustering.measuring import EXACT_SILHOUETTE, silhouettes
 from regulars.clustering.scales import SCALES, Floats, Scale, fit_scale
 
@@ -22,6 +22,7 @@ __all__ = [
     "Scale",
     "Trial",
     "choose_k",
+    "cluster_centres",
     "elbow",
     "fit_scale",
     "silhouettes",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Self
 
@@ -22,7 +23,7 @@ from regulars.clustering.measuring import Silhouettes, calinski_harabasz, davies
 from regulars.clustering.scales import Floats
 from regulars.errors import NotEnoughDataError, OptionError
 
-__all__ = ["MIN_CUSTOMERS", "AutoKMeans"]
+__all__ = ["MIN_CUSTOMERS", "AutoKMeans", "cluster_centres"]
 
 Progress = Callable[[int, int], None]
 
@@ -114,6 +115,7 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         *,
         sample_weight: ArrayLike | None = None,
         within: float = 0.0,
+        information: Mapping[int, float] | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Fit every k, measure, choose.
@@ -128,6 +130,8 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
             Number of customers of each row, shape (n_samples,), positive whole numbers; one where it is not given.
         within
             Sum of squared distances of the customers to the mean of their cell. It is added to every inertia.
+        information
+            Bits that the segments of each k told about who buys next, from a back-test; the choice of k keeps most of it.
         progress
             Called with (trials done, trials in all).
 
@@ -143,7 +147,8 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
         wanted = self._wanted(count_distinct(cells.points))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         attempts = self._fit_all(cells, wanted, seed, progress)
-        self.trials_ = tuple(attempts[k][1] for k in wanted)
+        known = information or {}
+        self.trials_ = tuple(replace(attempts[k][1], information=known.get(k)) for k in wanted)
         self.choice_ = self._choose(self.trials_)
         best, trial, (values, index, _) = attempts[self.choice_.k]
         own = best.labels_[index]
@@ -223,6 +228,53 @@ class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):
             reason=f"k = {k} as asked; the rule would take {choice.k}.",
             warning=warning,
         )
+
+
+def cluster_centres(
+    X: Floats,
+    ks: Sequence[int],
+    *,
+    sample_weight: Ints,
+    n_init: int = 10,
+    max_iter: int = 1000,
+    tol: float = 1e-8,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+) -> dict[int, Floats]:
+    """Centres of several clusterings of the same points, without choosing or measuring any.
+
+    Parameters
+    ----------
+    X, sample_weight, n_init, max_iter, tol, random_state, n_jobs
+        As for `AutoKMeans`.
+    ks
+        Numbers of clusters; those beyond the number of distinct points are left out.
+
+    Returns
+    -------
+    dict of int to ndarray of shape (k, n_features)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = cluster_centres(np.array([[0.0], [1.0], [9.0]]), [2, 5], sample_weight=np.array([1, 1, 1]))
+    >>> {k: centres.ravel().tolist() for k, centres in found.items()}
+    {2: [9.0, 0.5]}
+    """
+    cells, _ = Cells.from_rows(X, sample_weight, 0.0)
+    distinct = count_distinct(cells.points)
+    lloyd: Lloyd = partial(KMeans, max_iter=max_iter, tol=tol)
+    coarse = coarsen(cells)
+
+    def centres(k: int) -> Floats:
+        with threadpool_limits(limits=1, user_api="openmp"):
+            fit, _ = fit_k(cells, partial(lloyd, k), coarse=coarse, n_init=n_init, seed=random_state)
+        return np.asarray(fit.cluster_centers_)
+
+    wanted = [k for k in ks if k <= distinct]
+    with threadpool_limits(limits=1):
+        found = Parallel(n_jobs=n_jobs, require="sharedmem")(delayed(centres)(k) for k in wanted)
+    return dict(zip(wanted, found, strict=True))
 
 
 def _trial(cells: Cells, fit: KMeans, *, found: Silhouettes, stable: float) -> Trial:

@@ -1,0 +1,171 @@
+"""Commands that look ahead: whether the segments meant anything, and what each customer will bring."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from regulars.cli.commands import app
+from regulars.cli.options import (
+    AHEAD,
+    SEGMENTS,
+    AllProducts,
+    AsJson,
+    AsOf,
+    Currency,
+    DayFirst,
+    Horizon,
+    LayoutName,
+    Map,
+    MemoryLimit,
+    OnReturns,
+    OnUnreadable,
+    ReturnsPolicy,
+    RunFolder,
+    ScaleName,
+    Sheet,
+    Source,
+    TempDir,
+    Threads,
+    Unreadable,
+    columns_of,
+    day_of,
+    engine,
+    machine_options,
+    planned,
+    print_json,
+    reading_options,
+)
+
+
+class PurchaseModelName(StrEnum):
+    """Names of the purchase models, as in `valuing.PARAMETERS`."""
+
+    mbg_nbd = "mbg-nbd"
+    bg_nbd = "bg-nbd"
+    pareto_nbd = "pareto-nbd"
+
+
+Model = Annotated[PurchaseModelName, typer.Option("--model", help="Purchase model.", rich_help_panel=AHEAD)]
+
+
+@app.command()
+def backtest(
+    source: Source,
+    horizon: Horizon = None,
+    cut: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Day to look ahead from; default: one horizon before the end.",
+            show_default=False,
+            rich_help_panel=AHEAD,
+        ),
+    ] = None,
+    model: Model = PurchaseModelName.mbg_nbd,
+    k: Annotated[
+        int | None,
+        typer.Option("--k", help="Number of segments; chosen otherwise.", rich_help_panel=SEGMENTS),
+    ] = None,
+    scale: Annotated[
+        ScaleName, typer.Option(help="How days, orders and money are scaled.", rich_help_panel=SEGMENTS)
+    ] = ScaleName.sqrt_log,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=SEGMENTS)] = 0,
+    map_: Map = None,
+    layout: LayoutName = None,
+    sheet: Sheet = None,
+    dayfirst: DayFirst = None,
+    currency: Currency = None,
+    unreadable: OnUnreadable = Unreadable.error,
+    returns: OnReturns = ReturnsPolicy.net,
+    all_products: AllProducts = False,
+    as_of: AsOf = None,
+    memory_limit: MemoryLimit = None,
+    threads: Threads = None,
+    temp_dir: TempDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Did segments mean anything? Hold those of the past against what came after. Writes nothing."""
+    from regulars import pipeline
+    from regulars.cli import outlooks, progress
+
+    machine = machine_options(memory_limit, threads, temp_dir)
+    made = planned(source, machine, stages=("Reading", "Cleaning", "Back-testing"))
+    with progress.stages(made, quiet=as_json) as tell, engine(machine):
+        found = pipeline.backtest(
+            source,
+            horizon_days=horizon,
+            cut=day_of(cut),
+            k=k,
+            scale=scale.value,
+            model=model.value,
+            columns=columns_of(map_),
+            returns=returns.value,
+            all_products=all_products,
+            as_of=day_of(as_of),
+            seed=seed,
+            progress=tell,
+            **reading_options(layout, sheet, dayfirst, currency, unreadable),
+            **machine,
+        )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        outlooks.show_backtest(found)
+
+
+@app.command()
+def value(
+    source: Source,
+    output: RunFolder = Path("value"),
+    horizon: Annotated[int, typer.Option(help="Days to look ahead.", rich_help_panel=AHEAD)] = 90,
+    model: Model = PurchaseModelName.mbg_nbd,
+    margin: Annotated[float, typer.Option(help="Share of the revenue that is kept.", rich_help_panel=AHEAD)] = 1.0,
+    discount: Annotated[
+        float, typer.Option(help="Yearly rate at which later money counts less.", rich_help_panel=AHEAD)
+    ] = 0.0,
+    map_: Map = None,
+    layout: LayoutName = None,
+    sheet: Sheet = None,
+    dayfirst: DayFirst = None,
+    currency: Currency = None,
+    unreadable: OnUnreadable = Unreadable.error,
+    returns: OnReturns = ReturnsPolicy.net,
+    all_products: AllProducts = False,
+    as_of: AsOf = None,
+    memory_limit: MemoryLimit = None,
+    threads: Threads = None,
+    temp_dir: TempDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast what every customer will bring, beside how the same forecast did in the past."""
+    from regulars import pipeline, writing
+    from regulars.cli import outlooks, progress
+
+    machine = machine_options(memory_limit, threads, temp_dir)
+    made = planned(source, machine, output=output, stages=("Reading", "Cleaning", "Back-testing", "Writing customers"))
+    with progress.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, engine(machine):
+        found = pipeline.value(
+            source,
+            horizon_days=horizon,
+            model=model.value,
+            margin=margin,
+            discount=discount,
+            columns=columns_of(map_),
+            returns=returns.value,
+            all_products=all_products,
+            as_of=day_of(as_of),
+            progress=tell,
+            **reading_options(layout, sheet, dayfirst, currency, unreadable),
+            **machine,
+        )
+        tell("Writing customers", 0, 0)
+        writing.fill_valuation(place, found)
+    if as_json:
+        print_json(found.to_dict() | {"folder": str(output)})
+    else:
+        outlooks.show_valuation(found, output)

@@ -1,0 +1,193 @@
+"""Options that several commands share, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from regulars.cli.failures import in_plain_words
+from regulars.errors import OptionError, listed
+
+if TYPE_CHECKING:
+    from regulars.planning import Plan
+    from regulars.schema import Columns
+
+
+class ReturnsPolicy(StrEnum):
+    """What to do with returns."""
+
+    net = "net"
+    drop = "drop"
+
+
+class Unreadable(StrEnum):
+    """What to do with cells that cannot be read."""
+
+    error = "error"
+    set_aside = "set-aside"
+
+
+class ScaleName(StrEnum):
+    """Names of the scales, as in `clustering.SCALES`."""
+
+    sqrt_log = "sqrt-log"
+    standard = "standard"
+    minmax = "minmax"
+    robust = "robust"
+    log = "log"
+    yeo_johnson = "yeo-johnson"
+
+
+READING, CLEANING, SEGMENTS, AHEAD = "Reading", "Cleaning", "Segments", "Looking ahead"
+MACHINE, OUTPUT = "Machine", "Output"
+
+Source = Annotated[
+    str, typer.Argument(help="CSV, Parquet or Excel file, a folder or a glob of files.", show_default=False)
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", help='Your column for ours: --map customer_id="Customer ID".', rich_help_panel=READING),
+]
+LayoutName = Annotated[
+    str | None,
+    typer.Option(help="Layout by name, or your own TOML file; recognised otherwise.", rich_help_panel=READING),
+]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.", rich_help_panel=READING)]
+DayFirst = Annotated[
+    bool | None,
+    typer.Option("--dayfirst/--monthfirst", help="How 1/2/2024 is meant.", show_default=False, rich_help_panel=READING),
+]
+Currency = Annotated[str | None, typer.Option(help="The currency to keep, such as GBP.", rich_help_panel=READING)]
+OnUnreadable = Annotated[
+    Unreadable,
+    typer.Option(help="Cells that cannot be read: stop, or set the rows aside.", rich_help_panel=READING),
+]
+OnReturns = Annotated[
+    ReturnsPolicy,
+    typer.Option(help="net: a return takes back its purchase. drop: returns are ignored.", rich_help_panel=CLEANING),
+]
+AllProducts = Annotated[
+    bool,
+    typer.Option("--all-products", help="Keep postage, fees and other service codes.", rich_help_panel=CLEANING),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d"],
+        help="Day from which recency is counted; default: the day after the last day of the file.",
+        rich_help_panel=CLEANING,
+    ),
+]
+Horizon = Annotated[
+    int | None,
+    typer.Option(
+        help="Days to look ahead; default: a quarter of the history, at most 91.",
+        show_default=False,
+        rich_help_panel=AHEAD,
+    ),
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        help="Memory for the engine, such as 2GB; what does not fit goes to disk.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(help="Threads of the engine; default: one per core.", show_default=False, rich_help_panel=MACHINE),
+]
+TempDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for what does not fit into memory; default: the system's.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.", rich_help_panel=OUTPUT)]
+RunFolder = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="Folder for results; an earlier run in it is replaced.", rich_help_panel=OUTPUT
+    ),
+]
+
+
+def planned(
+    source: str,
+    machine: dict[str, Any],
+    *,
+    figures: bool = True,
+    report: bool = True,
+    backtest: bool = True,
+    **more: Any,
+) -> Plan | None:
+    """Plan a run; `None` where nothing is known about the source before it is read."""
+    from regulars import planning
+    from regulars.reading import estimate_size
+
+    size = estimate_size(source)
+    if size is None:
+        return None
+    left_out = {"Drawing": not figures, "Making the report": not report, "Back-testing": not backtest}
+    stages = more.pop("stages", [name for name in planning.SEGMENTING if not left_out.get(name)])
+    room = {name: machine[name] for name in ("memory_limit", "temp_dir") if name in machine}
+    return planning.plan(size, stages=stages, **room, **more)
+
+
+def reading_options(
+    layout: str | None, sheet: str | None, dayfirst: bool | None, currency: str | None, unreadable: Unreadable
+) -> dict[str, Any]:
+    """Options of `regulars.read`."""
+    return {
+        "layout": layout,
+        "sheet": sheet,
+        "dayfirst": dayfirst,
+        "currency": currency,
+        "unreadable": unreadable.value.replace("-", "_"),
+    }
+
+
+def machine_options(memory_limit: str | None, threads: int | None, temp_dir: Path | None) -> dict[str, Any]:
+    """Options of the machine."""
+    return {"memory_limit": memory_limit, "threads": threads, "temp_dir": temp_dir}
+
+
+def engine(machine: dict[str, Any]) -> AbstractContextManager[None]:
+    """A context in which the engine's troubles with the machine are told in plain words."""
+    return in_plain_words(memory_limit=machine["memory_limit"], temp_dir=machine["temp_dir"])
+
+
+def columns_of(pairs: list[str] | None) -> Columns | None:
+    """Turn ``customer_id=Customer ID`` into `Columns`."""
+    from regulars.schema import Columns
+
+    given: dict[str, str] = {}
+    for pair in pairs or ():
+        ours, equals, theirs = pair.partition("=")
+        ours = ours.strip()
+        if not equals or not theirs.strip() or ours not in Columns.names():
+            raise OptionError(
+                f"Cannot use --map {pair!r}.",
+                hint=f'Write --map OURS=YOURS, such as --map customer_id="Customer ID". Ours are {listed(Columns.names())}.',
+            )
+        given[ours] = theirs.strip()
+    return Columns(**given) if given else None
+
+
+def day_of(moment: datetime | None) -> date | None:
+    """The day of a moment."""
+    return None if moment is None else moment.date()
+
+
+def print_json(facts: dict[str, Any]) -> None:
+    """Print facts for machines."""
+    typer.echo(json.dumps(facts, indent=1, ensure_ascii=False, default=str))
