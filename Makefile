@@ -26,10 +26,10 @@ sound := $(shell { \
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers doctest notebook assets pictures bundle bench lock clean venv-anew
+.PHONY: help demo test check lint types layers doctest notebook assets pictures bundle bench bench-value lock clean venv-anew
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready  ## install, then segment the sample shop: every result in one folder
 	@$(BIN)/regulars demo
@@ -68,6 +68,9 @@ bundle: .venv/.ready  ## build the charts' JavaScript and the map's outlines ane
 
 bench: .venv/.ready-dev  ## measure time and memory
 	$(BIN)/python benchmarks/run.py
+
+bench-value: .venv/.ready-dev  ## measure the value models beside lifetimes and pymc-marketing
+	$(BIN)/python benchmarks/value.py
 
 # Not after .ready-dev: the old constraints may forbid what pyproject.toml now asks for.
 lock: $(if $(sound),,venv-anew)  ## write constraints.txt anew (UPGRADE=1: newest versions)

@@ -31,14 +31,14 @@ def stage_of(words: str) -> str:
 
 
 def whole_run(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
-    """Everything that `regulars segment` does."""
+    """Everything that `regulars segment --no-backtest` does."""
     from regulars import figures, pipeline, reading, writing  # noqa: F401 - what is timed is the import
 
     def tell(words: str, done: int, total: int) -> None:
         queries.stage = stage_of(words)
         clock.stage(queries.stage)
 
-    result = pipeline.segment(source, progress=tell, **machine)
+    result = pipeline.segment(source, progress=tell, backtest=False, **machine)
     writing.write_run(result, folder, progress=tell)
     return {
         "lines": result.audit.kept.rows_left,

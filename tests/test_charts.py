@@ -18,10 +18,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from by_hand import BINS, EXPECTED, FOLLOWED, GROUPINGS, a_backtest, an_outlook
 from regulars import charts
 from regulars.charts import CHARTS, CONFIG
 from regulars.cleaning import AuditLine
 from regulars.datasets import make_orders
+from regulars.errors import NotEnoughDataError
 from regulars.palette import colour
 from regulars.pipeline import Sample, Segmentation, segment
 from regulars.profiling import Cell
@@ -31,6 +33,7 @@ from regulars.scoring import Cuts
 DOCS = Path(__file__).parents[1] / "docs" / "charts"
 WITHOUT_NAMES = {
     *("rfm_distributions", "revenue_concentration", "cohort_retention", "weekday_hours", "order_sizes"),
+    *("gain_curves", "calibration", "order_tracking"),
 }
 EVIL = ("<script>alert(1)</script>", '"><img onerror=alert(1) src=x>', '<a href="https://example.com">&amp; %{x}</a>')
 LONG = "Customers who came in by the spring catalogue and have since then only bought what was on offer " * 2
@@ -102,7 +105,7 @@ def about_sum(values: Any) -> float:
 
 def test_the_page_draws_charts_by_their_names() -> None:
     assert list(CHARTS) == [draw.__name__ for draw in CHARTS.values()]
-    assert set(CHARTS) | {"CHARTS", "CONFIG"} == set(charts.__all__)
+    assert set(CHARTS) | {"CHARTS", "CONFIG", "drawable"} == set(charts.__all__)
 
 
 def test_no_chart_offers_to_send_data_away() -> None:
@@ -484,18 +487,133 @@ def test_cohorts_are_customers_who_came_back(orders: pd.DataFrame, figures: dict
     assert [row[1] for row in rows(figure)] == sizes.tolist()
 
 
+# ---- what came, and what comes next
+
+
+@pytest.fixture(scope="module")
+def foretold(result: Segmentation) -> Segmentation:
+    """The shop with a back-test and an outlook that are made by hand."""
+    return replace(result, backtest=a_backtest(), outlook=an_outlook())
+
+
+def test_outcomes_have_a_point_and_an_interval_for_each_segment(foretold: Segmentation) -> None:
+    figure = charts.segment_outcomes(foretold)
+    share_spans, shares, share_names, revenue_spans, revenues, revenue_names = figure.data
+    for spans, points, column in ((share_spans, shares, 3), (revenue_spans, revenues, 4)):
+        assert list(points.x) == [row[column][0] for row in FOLLOWED]
+        assert list(spans.x) == [value for row in FOLLOWED for value in (*row[column][1:], None)]
+    assert shares.customdata[0] == "Loyal high-value<br>90% (82% to 96%)"
+    assert share_names.text[3] == "<b>Low-spend lapsed</b> 27% (20% to 34%)"
+    assert revenue_names.text[0] == "<b>Loyal high-value</b> £300 (£200 to £420)"
+    assert [shape.x0 for shape in figure.layout.shapes] == [0.5, 66.25]  # of all customers
+    assert title(figure) == "Loyal high-value: 90% bought again within 90 days; Low-spend lapsed: 27%"
+    assert rows(figure)[1] == [
+        *("Occasional moderate", 100, 70, "70%", "60% to 79%", "80.00", "60.00 to 100.00"),
+    ]
+
+
+def test_a_segment_of_the_past_has_the_colour_of_its_namesake_or_one_that_none_has_today(
+    foretold: Segmentation,
+) -> None:
+    own = foretold.segments
+    names = ("Low-spend lapsed", "Loyal high-value", "Elsewhere", "Occasional moderate")
+    today = replace(foretold, segments=tuple(replace(each, name=names[i]) for i, each in enumerate(own)))
+    marks = charts.segment_outcomes(today).data[1].marker
+    assert list(marks.color) == [colour(1), colour(3), colour(4), colour(0)]  # nobody is "Big baskets, cooling" today
+
+
+def test_segments_that_did_not_differ_are_not_ranked(foretold: Segmentation) -> None:
+    equal = tuple(replace(each, share=0.5) for each in a_backtest().segments)
+    figure = charts.segment_outcomes(replace(foretold, backtest=replace(a_backtest(), segments=equal)))
+    assert title(figure) == "50% of every segment bought again within 90 days"
+
+
+def test_gain_curves_stand_beside_chance_and_say_their_lift(foretold: Segmentation) -> None:
+    figure = charts.gain_curves(foretold)
+    curves = {str(trace.name).split(":")[0]: trace for trace in figure.data if trace.name}
+    for _, name, _, _, lift, middle in GROUPINGS:
+        assert [*zip(curves[name].x, curves[name].y, strict=True)] == [(0, 0), *middle, (1, 1)]
+        assert curves[name].name == f"{name}: lift {lift:.2f}"
+    assert list(curves) == ["RFM sum", "Segments", "Eleven named groups", "K-Means on raw values", "Recency alone"]
+    assert len({(curve.line.dash, curve.line.color) for curve in curves.values()}) == 5
+    assert curves["Segments"].line.width > 2 * max(curves[name].line.width for name in curves if name != "Segments")
+    assert curves["Segments"].customdata[1] == "Segments<br>12% of the customers: 22% of those who bought"
+
+
+def test_information_has_its_mean_and_range_over_the_cuts(foretold: Segmentation) -> None:
+    figure = charts.gain_curves(foretold)
+    spans, means, names = figure.data[-3:]
+    assert list(means.x) == pytest.approx([0.16, 0.14, 0.13, 0.06, 0.05])
+    assert list(spans.x)[:2] == [0.15, 0.17]
+    assert names.text[1] == "<b>Segments</b> 0.140 bit (0.120 to 0.160)"
+    assert rows(figure)[0] == ["Segments", 4, "0.160", "0.140", "0.120", "0.160", "1.80"]
+    assert "Recency alone: 0.050 bit (0.020 to 0.080), lift 1.30" in figure.layout.meta["alt"]
+    one = replace(a_backtest(), windows=a_backtest().windows[:1])
+    assert charts.gain_curves(replace(foretold, backtest=one)).data[-1].text[0] == "<b>Segments</b> 0.160 bit"
+
+
+def test_calibration_compares_promises_with_what_came_true(foretold: Segmentation) -> None:
+    figure = charts.calibration(foretold)
+    diagonal, line = figure.data
+    assert (list(diagonal.x), list(diagonal.y)) == ([0, 1], [0, 1])
+    assert [*zip(line.x, line.y, strict=True)] == [bin_[1:] for bin_ in BINS]
+    promised = "Promised chances were off by 6.0 percentage points on average"
+    assert title(figure) == f"{promised}; AUC 0.78 (recency alone 0.71)"
+    assert rows(figure)[0] == [1, 40, "5.0%", "15%"]
+    assert line.customdata[0] == "40 customers<br>5.0% promised, 15% bought"
+
+
+def test_tracking_marks_where_the_hold_out_begins(foretold: Segmentation) -> None:
+    figure = charts.order_tracking(foretold)
+    came, _, expected, _ = figure.data
+    assert list(came.y) == [0, 400, 1000, 1150, 1350]
+    assert list(expected.y) == [0, 420, 950, 1080, 1200]
+    assert [shape.x0 for shape in figure.layout.shapes] == ["2011-09-01"]
+    assert title(figure) == "From 1 Sep 2011 on, 350 repeat orders came; 250 were expected"
+    assert [note.text for note in figure.layout.annotations] == ["hold-out from 1 Sep 2011"]
+    assert "MBG/NBD expected 1,200" in figure.layout.meta["alt"]
+
+
+def test_risk_is_the_full_part_of_the_last_year(foretold: Segmentation) -> None:
+    figure = charts.revenue_at_risk(foretold)
+    at_risk, rest, names = figure.data
+    assert list(at_risk.x) == [row[5] for row in EXPECTED]
+    assert [a + b for a, b in zip(at_risk.x, rest.x, strict=True)] == [row[4] for row in EXPECTED]
+    assert title(figure) == f"£42k of the last year's £150k is at risk, the most in {foretold.segments[1].name} (£16k)"
+    assert names.text[0] == f"<b>{foretold.segments[0].name}</b> £8k of £80k · 90% come"
+    assert rows(figure)[-1] == ["all", 500, "45%", "375", "32,000", "150,000", "42,000"]
+
+
+def test_without_a_back_test_the_rest_is_drawn(result: Segmentation) -> None:
+    none = replace(result, backtest=None, outlook=None, backtest_note="The history has 9 days.")
+    missing = [name for name in CHARTS if name not in charts.drawable(none)]
+    assert missing == ["segment_outcomes", "gain_curves", "calibration", "order_tracking", "revenue_at_risk"]
+    for name in missing:
+        with pytest.raises(NotEnoughDataError, match=r"The history has 9 days\. .*segment a longer history"):
+            CHARTS[name](none)
+
+
 # ---- k and data quality
 
 
 def test_every_k_that_was_tried_is_drawn(result: Segmentation, figures: dict[str, go.Figure]) -> None:
     figure, facts = figures["choice_of_k"], result.to_dict()["trials"]
-    inertia, stability, silhouette = figure.data
+    inertia, stability, silhouette, information = figure.data
     assert list(inertia.x) == [trial["k"] for trial in facts]
     assert list(inertia.y) == pytest.approx([trial["inertia"] for trial in facts], abs=0.06)
     assert list(stability.y) == pytest.approx([trial["stability"] for trial in facts], abs=1e-4)
     assert list(silhouette.y) == pytest.approx([trial["silhouette"] for trial in facts], abs=1e-4)
+    assert list(information.y) == pytest.approx([trial["information"] for trial in facts], abs=1e-4)
+    assert [row[5] for row in rows(figure)] == [f"{trial['information']:.3f}" for trial in facts]
     assert {shape.x0 for shape in figure.layout.shapes if shape.x0 == shape.x1} == {result.choice.k}
     assert result.choice.reason in figure.layout.meta["alt"]
+
+
+def test_without_a_back_test_nothing_is_said_about_information(result: Segmentation) -> None:
+    trials = tuple(replace(trial, information=None) for trial in result.trials)
+    figure = charts.choice_of_k(replace(result, trials=trials))
+    assert [trace.name for trace in figure.data] == ["inertia: sum of squared distances", "stability", "silhouette"]
+    assert "information in bits" not in figure.layout.meta["columns"]
 
 
 @pytest.mark.parametrize(("anchor", "notes"), [(3, ["knee at 3"]), (None, [])])
@@ -547,6 +665,7 @@ def with_segments(result: Segmentation, *names: str) -> Segmentation:
         segments=made,
         choice=replace(result.choice, k=k),
         trials=(*result.trials, replace(result.trials[0], k=k)),
+        outlook=an_outlook(k),
         model=replace(
             result.model, segments=names, centres=tuple(result.model.centres[i % len(own)] for i in range(k))
         ),
@@ -575,8 +694,11 @@ def named(result: Segmentation, text: str) -> Segmentation:
         for each in result.segments
     )
     countries = (("GB", 1, 1, Decimal(9)), (text, 2, 3, Decimal(4)))
+    test = a_backtest()
+    past = tuple(replace(each, name=f"{text} {i}") for i, each in enumerate(test.segments))
     return replace(
         result,
+        backtest=replace(test, segments=past, verdict=(text, text)),
         source=text,
         currency=text,
         segments=segments,
@@ -603,6 +725,19 @@ def without_revenue(result: Segmentation) -> Segmentation:
             replace(each, profile=replace(each.profile, revenue=zero, revenue_share=0.0)) for each in result.segments
         ),
         sample=replace(result.sample, monetary=(0.0,) * len(result.sample.monetary)),
+        backtest=replace(
+            a_backtest(),
+            segments=tuple(
+                replace(each, revenue=0.0, revenue_low=0.0, revenue_high=0.0) for each in a_backtest().segments
+            ),
+        ),
+        outlook=replace(
+            an_outlook(),
+            segments=tuple(
+                replace(each, expected_revenue=0.0, last_year=0.0, revenue_at_risk=0.0)
+                for each in an_outlook().segments
+            ),
+        ),
         spending=replace(
             spending,
             months=tuple((name, zero, orders, people) for name, _, orders, people in spending.months),
@@ -652,6 +787,8 @@ SHOPS: dict[str, Callable[[Segmentation], Segmentation]] = {
     "long names": lambda result: named(result, LONG),
     "one long word": lambda result: named(result, "x" * 200),
     "no knee": lambda result: replace(result, choice=replace(result.choice, anchor=None)),
+    "one cut": lambda result: replace(result, backtest=replace(a_backtest(), windows=a_backtest().windows[:1])),
+    "no forecast of anybody": lambda result: replace(result, outlook=an_outlook(0)),
     "no silhouettes": lambda result: replace(result, silhouettes={}),
 }
 
@@ -671,7 +808,11 @@ def test_every_chart_draws_every_shop(shop: str, name: str, result: Segmentation
 @pytest.mark.parametrize("name", CHARTS)
 def test_every_chart_draws_a_shop_of_few_customers(name: str, few: Segmentation) -> None:
     assert few.customers_total < 100
-    assert_sound(CHARTS[name](few))
+    if name in charts.drawable(few):
+        assert_sound(CHARTS[name](few))
+    else:
+        with pytest.raises(NotEnoughDataError, match=r"There is no .*segment a longer history"):
+            CHARTS[name](few)
 
 
 def assert_sound(figure: go.Figure) -> None:

@@ -79,7 +79,19 @@ class TestHelp:
         assert regulars("--help") == 0
         shown = capsys.readouterr().out
         assert all(
-            name in shown for name in ("demo", "check", "segment", "assign", "sample", "report", "customer", "export")
+            name in shown
+            for name in (
+                "demo",
+                "check",
+                "segment",
+                "assign",
+                "sample",
+                "report",
+                "customer",
+                "export",
+                "backtest",
+                "value",
+            )
         )
 
     def test_help_loads_nothing_heavy(self):
@@ -103,7 +115,7 @@ class TestHelp:
 class TestRunFolder:
     def test_it_holds_what_the_docs_say(self, run_folder):
         assert sorted(entry.name for entry in run_folder.iterdir()) == [
-            "audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json", "orders.parquet",
+            "at_risk.csv", "audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json", "orders.parquet",
             "report.html", "run.json", "segments.csv", "set_aside.parquet",
         ]  # fmt: skip
         names = ["customer_clusters", "elbow_method", "rfm_distribution", "silhouette_score", "spending_patterns"]
@@ -166,10 +178,10 @@ class TestRunFolder:
 
     def test_a_file_of_the_users_survives_the_next_run(self, shop_csv, tmp_path):
         folder = tmp_path / "run"
-        assert regulars("segment", shop_csv, "-o", folder, "--no-figures", "--k", 3) == 0
+        assert regulars("segment", shop_csv, "-o", folder, "--no-figures", "--no-backtest", "--k", 3) == 0
         (folder / "notes.txt").write_text("call them")
         (folder / "stale").mkdir()
-        assert regulars("segment", shop_csv, "-o", folder, "--no-figures", "--no-csv", "--k", 3) == 0
+        assert regulars("segment", shop_csv, "-o", folder, "--no-figures", "--no-backtest", "--no-csv", "--k", 3) == 0
         assert (folder / "notes.txt").read_text() == "call them"
         assert (folder / "stale").is_dir()
         assert not (folder / "customers.csv").exists()
@@ -196,13 +208,13 @@ class TestScreens:
         assert list(tmp_path.iterdir()) == []
 
     def test_segment_shows_segments_actions_and_customers_at_risk(self, shop_csv, tmp_path, capsys):
-        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-figures") == 0
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-figures", "--no-backtest") == 0
         shown = capsys.readouterr().out
         for words in ("Loyal high-value", "What to do", "High-value:", "At risk:", "Results in"):
             assert words in shown
 
     def test_json_is_json_and_nothing_else(self, shop_csv, tmp_path, capsys):
-        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-figures", "--json") == 0
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-figures", "--no-backtest", "--json") == 0
         shown = capsys.readouterr()
         facts = json.loads(shown.out)
         assert facts["folder"] == str(tmp_path / "run")
@@ -378,7 +390,7 @@ class TestOutputs:
         assert said == ("" if how is signal.SIGKILL else STOPPED)
         assert same_files(earlier, run_folder)
         if how is signal.SIGKILL:  # nobody could tidy up: the next run does
-            assert regulars("segment", shop_csv, "-o", earlier, "--no-figures", "--k", 2) == 0
+            assert regulars("segment", shop_csv, "-o", earlier, "--no-figures", "--no-backtest", "--k", 2) == 0
         assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
 
     @pytest.mark.parametrize("when", ["Reading", "Cleaning"])
@@ -465,13 +477,13 @@ class TestMachine:
         self, shop_csv, tmp_path, capsys, monkeypatch
     ):
         monkeypatch.setattr("regulars.reading.estimate_size", lambda source: LARGE_SIZE)
-        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--k", 2, "--no-figures") == 0
+        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--k", 2, "--no-figures", "--no-backtest") == 0
         plan, *lines = capsys.readouterr().err.splitlines()
         assert plan.startswith("orders.csv: 100 million lines, 1.6 GB. About ")
         assert "of memory" in plan
         assert "for the results" in plan
         assert [line.partition(":")[0] for line in lines][:3] == ["Reading", "Cleaning", "Counting per customer"]
-        assert all(re.fullmatch(r"[A-Z][a-z ]+: [\d.]+ s", line) for line in lines)
+        assert all(re.fullmatch(r"[A-Z][a-z -]+: [\d.]+ s", line) for line in lines)
 
     def test_a_small_run_says_nothing_about_it(self, shop_csv, capsys):
         assert regulars("check", shop_csv) == 0
@@ -479,7 +491,10 @@ class TestMachine:
 
     def test_the_plan_is_in_the_json(self, shop_csv, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr("regulars.reading.estimate_size", lambda source: LARGE_SIZE)
-        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--k", 2, "--no-figures", "--json") == 0
+        assert (
+            regulars("segment", shop_csv, "-o", tmp_path / "run", "--k", 2, "--no-figures", "--no-backtest", "--json")
+            == 0
+        )
         shown = capsys.readouterr()
         assert shown.err == ""
         assert json.loads(shown.out)["plan"]["lines"] == 100_000_000
@@ -553,7 +568,9 @@ class TestAFinishedRun:
         assert (tmp_path / "new" / "page.html").stat().st_size > (run / "report.html").stat().st_size + 2_000_000
 
     def test_no_report_is_made_where_none_is_wanted(self, shop_csv, tmp_path):
-        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-report", "--no-figures") == 0
+        assert (
+            regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-report", "--no-figures", "--no-backtest") == 0
+        )
         assert not (tmp_path / "run" / "report.html").exists()
 
     def test_a_customer_on_the_screen_and_as_json(self, run, capsys):

@@ -15,13 +15,16 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from by_hand import BINS, FOLLOWED, GROUPINGS, a_backtest, an_outlook
+from regulars import charts
 from regulars.cleaning import Audit, AuditLine
 from regulars.clustering import Choice, Trial
-from regulars.errors import OptionError, OutputError
+from regulars.errors import NotEnoughDataError, OptionError, OutputError
 from regulars.figures import (
     FIGURES,
     customer_clusters,
     draw_figures,
+    drawable,
     elbow_method,
     look,
     rfm_distribution,
@@ -34,6 +37,8 @@ from regulars.profiling import Action, Gaps, Notable, Profile, Segment, Spending
 from regulars.scoring import Cuts
 
 NAMES = ("Loyal high-value", "Occasional moderate", "New / low-spend", "Low-spend lapsed")
+WITHOUT_MONEY = {"elbow_method", "silhouette_score", "gain_curves", "calibration", "order_tracking"}
+PROSPECTS = ("segment_outcomes", "gain_curves", "calibration", "order_tracking", "revenue_at_risk")
 DAYS, MONEY = (8, 30, 45, 230), (4500.0, 1300.0, 330.0, 290.0)
 
 
@@ -101,6 +106,7 @@ def a_result(*, names: tuple[str, ...] = NAMES, customers: int = 400, **changes:
         "segments": tuple(a_segment(i, name, of=k) for i, name in enumerate(names)),
         "silhouettes": {i: tuple(np.linspace(0.6, -0.1, customers // k).tolist()) for i in range(k)},
         "high_value": nobody, "at_risk": nobody,
+        "backtest": a_backtest(), "backtest_note": "", "outlook": an_outlook(k),
         "spending": Spending(
             months=(("2011-10", Decimal(3000), 9, 9), ("2011-11", Decimal(5000), 9, 9), ("2011-12", Decimal(2000), 9, 9)),
             segment_months=(), cohorts=(),
@@ -126,7 +132,7 @@ def result() -> Segmentation:
 
 @pytest.fixture(scope="module")
 def figures(result: Segmentation) -> dict[str, Figure]:
-    """All five, drawn once; tests only look at them."""
+    """All of them, drawn once; tests only look at them."""
     return {name: draw(result) for name, draw in FIGURES.items()}
 
 
@@ -330,6 +336,92 @@ def test_spending_fills_months_without_orders_and_stands_a_single_month(result: 
     assert months.get_xlabel() == "month (hatched: data from 3 Dec 2011 to 9 Dec 2011)"
 
 
+# ---- what came, and what comes next
+
+
+@pytest.mark.parametrize("name", PROSPECTS)
+def test_titles_are_the_same_words_as_those_of_the_charts(name: str, result: Segmentation, figures: Any) -> None:
+    assert title(figures[name]) == charts.CHARTS[name](result).layout.title.text
+
+
+def test_outcomes_have_a_row_per_segment_with_its_interval(figures: dict[str, Figure]) -> None:
+    figure = figures["segment_outcomes"]
+    for axes, column in zip(figure.axes, (3, 4), strict=True):
+        points = [line for line in axes.lines if line.get_marker() not in ("None", None, "")]
+        spans = [line for line in axes.lines if line.get_label() == "interval"]
+        assert [float(line.get_xdata()[0]) for line in points] == [row[column][0] for row in FOLLOWED]  # type: ignore[index]
+        assert [tuple(line.get_xdata()) for line in spans] == [row[column][1:] for row in FOLLOWED]  # type: ignore[arg-type]
+    everyone = [line for axes in figure.axes for line in axes.lines if line.get_label() == "all"]
+    assert [line.get_xdata()[0] for line in everyone] == [0.5, 66.25]  # type: ignore[index]
+    assert title(figure) == "Loyal high-value: 90% bought again within 90 days; Low-spend lapsed: 27%"
+    assert {"90% (82% to 96%)", "£300 (£200 to £420)"} <= set(texts(figure))
+
+
+def test_a_segment_of_the_past_has_the_colour_of_its_namesake_or_one_that_none_has_today(figures: Any) -> None:
+    axes = figures["segment_outcomes"].axes[0]
+    points = [line for line in axes.lines if line.get_marker() not in ("None", None, "")]
+    assert [to_hex(line.get_color()) for line in points] == [colour(0), colour(1), colour(4), colour(3)]
+
+
+def test_gain_curves_are_those_of_the_groupings_and_information_has_its_range(figures: dict[str, Figure]) -> None:
+    figure = figures["gain_curves"]
+    curves, rows = figure.axes
+    drawn = {str(line.get_label()).split(":")[0]: line for line in curves.lines}
+    for _, name, _, _, _, middle in GROUPINGS:
+        x, y = drawn[name].get_data()
+        assert [*zip(x, y, strict=True)] == [(0, 0), *middle, (1, 1)]  # type: ignore[arg-type]
+    legend = [text.get_text() for text in curves.get_legend().get_texts()]  # type: ignore[union-attr]
+    assert legend[0] == "RFM sum: lift 1.85"
+    assert len(legend) == 5
+    ranges = [tuple(line.get_xdata()) for line in rows.lines if line.get_label() == "range"]
+    assert ranges == [(0.15, 0.17), (0.12, 0.16), (0.12, 0.14), (0.05, 0.07), (0.02, 0.08)]  # most on average first
+    assert "0.140 (0.120 to 0.160)" in texts(figure)
+    assert title(figure).endswith("bought again 1.8 times as often as all customers (RFM sum: 1.9 times)")
+
+
+def test_information_of_one_cut_has_no_range(result: Segmentation) -> None:
+    one = replace(a_backtest(), windows=a_backtest().windows[:1])
+    words = texts(FIGURES["gain_curves"](replace(result, backtest=one)))
+    assert "0.160" in words
+    assert any("in bits (of one cut)" in text for text in words)
+
+
+def test_calibration_compares_promises_with_what_came_true(figures: dict[str, Figure]) -> None:
+    figure = figures["calibration"]
+    (line,) = [line for line in figure.axes[0].lines if line.get_label() == "came true"]
+    assert list(line.get_xdata()) == [chance for _, chance, _ in BINS]  # type: ignore[arg-type]
+    assert list(line.get_ydata()) == [share for *_, share in BINS]  # type: ignore[arg-type]
+    promised = "Promised chances were off by 6.0 percentage points on average"
+    assert title(figure) == f"{promised}; AUC 0.78 (recency alone 0.71)"
+    assert figure.axes[0].get_xlabel() == "promised chance of an order within 90 days (%)"
+
+
+def test_tracking_marks_where_the_hold_out_begins(figures: dict[str, Figure]) -> None:
+    figure = figures["order_tracking"]
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert list(lines["came"].get_ydata()) == [0, 400, 1000, 1150, 1350]  # type: ignore[arg-type]
+    assert list(lines["expected"].get_ydata()) == [0, 420, 950, 1080, 1200]  # type: ignore[arg-type]
+    assert lines["cut"].get_xdata()[0] == date(2011, 9, 1).toordinal()  # type: ignore[index]
+    assert title(figure) == "From 1 Sep 2011 on, 350 repeat orders came; 250 were expected"
+    assert {"hold-out from 1 Sep 2011", "1,350 came", "1,200 expected", "May 2011"} <= set(texts(figure))
+
+
+def test_risk_is_the_full_part_of_the_last_year(figures: dict[str, Figure]) -> None:
+    figure = figures["revenue_at_risk"]
+    assert widths(figure.axes[0]) == [8000, 72000, 16000, 24000, 10000, 10000, 8000, 2000]
+    assert title(figure) == "£42k of the last year's £150k is at risk, the most in Occasional moderate (£16k)"
+    assert "£8k of £80k · 90% come" in texts(figure)
+
+
+def test_without_a_back_test_the_rest_is_drawn(result: Segmentation, tmp_path: Any) -> None:
+    none = replace(result, backtest=None, outlook=None, backtest_note="The history has 9 days.")
+    assert list(drawable(none)) == [name for name in FIGURES if name not in PROSPECTS]
+    assert len(draw_figures(none, tmp_path, formats=("svg",))) == 5
+    for name in PROSPECTS:
+        with pytest.raises(NotEnoughDataError, match=r"The history has 9 days\. .*segment a longer history"):
+            FIGURES[name](none)
+
+
 # ---- one look
 
 
@@ -373,7 +465,7 @@ def test_files_have_the_same_bytes_every_time(result: Segmentation, tmp_path: An
     second = draw_figures(result, tmp_path / "two", dpi=60)
     assert [path.name for path in first] == [f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-    assert told[0] == ("Drawing rfm distribution", 0, 5)
+    assert told[0] == ("Drawing rfm distribution", 0, 10)
     assert b"Software" not in first[0].read_bytes()
     assert "<dc:date>" not in first[1].read_text("utf-8")
 
@@ -432,7 +524,7 @@ def test_tiny_shop(name: str) -> None:
             choice=Choice(k=2, anchor=None, reason="As asked."),
         )
     )
-    assert "money" in " ".join(texts(figure)) or name in {"elbow_method", "silhouette_score"}
+    assert "money" in " ".join(texts(figure)) or name in WITHOUT_MONEY
 
 
 def test_a_sample_is_called_a_sample(result: Segmentation) -> None:

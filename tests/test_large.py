@@ -133,14 +133,14 @@ def test_an_engine_without_a_hash_gives_the_same(tmp_path, monkeypatch):
 )
 def test_neither_threads_nor_memory_nor_the_order_of_rows_change_a_result(fewer, tmp_path, monkeypatch, machine):
     monkeypatch.setattr(binning, "CELLS_FROM", 1_000)  # through cells, as with many customers
-    usual = rg.segment(fewer)
+    usual = rg.segment(fewer, backtest=False)
     source = fewer
     if machine.pop("shuffled", False):
         source = tmp_path / "shuffled.parquet"
         order = 'ORDER BY hash("InvoiceNo", "StockCode")'
         duckdb.execute(f"COPY (SELECT * FROM '{fewer}' {order}) TO '{source}' (ROW_GROUP_SIZE 20_000)")
 
-    other = rg.segment(source, **machine)
+    other = rg.segment(source, backtest=False, **machine)
 
     assert other.audit == usual.audit
     assert other.model.to_json() == usual.model.to_json()
@@ -150,10 +150,10 @@ def test_neither_threads_nor_memory_nor_the_order_of_rows_change_a_result(fewer,
 
 
 def test_cells_give_the_segments_that_all_customers_give(many, monkeypatch):
-    exact = rg.segment(many)
+    exact = rg.segment(many, backtest=False)
 
     monkeypatch.setattr(binning, "CELLS_FROM", 1_000)
-    cells = rg.segment(many, k=exact.choice.k)
+    cells = rg.segment(many, k=exact.choice.k, backtest=False)
 
     assert exact.customers_total > 20_000
     one, other = (

@@ -12,7 +12,7 @@ import pytest
 import oracles
 import regulars as rg
 from regulars.errors import NotEnoughDataError, OptionError, PackError, SourceError
-from regulars.schema import CUSTOMERS, LABELS, MEASURES, SCORES
+from regulars.schema import CUSTOMERS, FORECASTS, LABELS, MEASURES, SCORES
 
 # --- the sample shop ------------------------------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ def test_as_of_is_the_day_after_the_last_day_of_the_file(sample_shop, sample_res
 def test_one_row_per_customer_in_the_columns_of_the_schema(sample_result):
     table = sample_result.customers
 
-    assert table.columns == (*CUSTOMERS, *SCORES, *LABELS, "value_percentile")
+    assert table.columns == (*CUSTOMERS, *SCORES, *LABELS, "value_percentile", *FORECASTS)
     ids = table.to_pyarrow()["customer_id"].to_pylist()
     assert len(set(ids)) == len(ids) == sample_result.customers_total
 
@@ -221,6 +221,7 @@ def test_every_option_is_followed_and_recorded():
         "Reading",
         "Cleaning",
         "Counting per customer",
+        "Back-testing",
         "Clustering",
         "Describing the segments",
     ]

@@ -37,7 +37,8 @@ class TestPlan:
         made = plan(size(100_000_000), memory_limit="2500MB", temp_dir=tmp_path, output=tmp_path / "run")
         assert 4 * GB < made.spill < 6 * GB  # 5.3 GB were seen
         assert made.memory == 3 * GB
-        assert 200 < made.total_seconds < 400
+        seconds = sum(seconds for stage, seconds in made.seconds if stage not in ("Back-testing", "Forecasting"))
+        assert 200 < seconds < 400  # 260 to 300 were seen
 
     def test_what_exceeds_the_memory_limit_goes_to_disk(self, machine, tmp_path):
         made = plan(size(100_000_000), memory_limit="1GB", temp_dir=tmp_path)

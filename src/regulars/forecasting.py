@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
 from typing import Any
 
 import ibis
@@ -308,10 +309,15 @@ def learn_chances(people: ir.Table) -> ChanceModel:
 
 
 def _chance(people: ir.Table, model: ChanceModel) -> ir.Value:
-    """Logistic chance of an order as an expression."""
+    """Logistic chance of an order as an expression: `ChanceModel.predict`."""
+    z = [
+        ((people[name].cast("float64") + 1).ln() - centre) / spread
+        for name, centre, spread in zip(MEASURES, model.centres, model.spreads, strict=True)
+    ]
+    terms = [*z, *(first * second for first, second in combinations_with_replacement(z, 2))]
     total: ir.Value = ibis.literal(model.intercept)
-    for name, weight, centre, spread in zip(MEASURES, model.weights, model.centres, model.spreads, strict=True):
-        total = total + ((people[name].cast("float64") + 1).ln() - centre) * (weight / spread)
+    for weight, term in zip(model.weights, terms, strict=True):
+        total = total + term * weight
     return 1 / (1 + (-total).exp())
 
 

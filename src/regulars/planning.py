@@ -52,8 +52,9 @@ COSTS: Mapping[str, Cost] = {
     "Reading": Cost(base=0.7, per_million=0.12, per_million_copied=0.7),
     "Cleaning": Cost(base=2.0, per_million=0.9),
     "Counting per customer": Cost(base=0.5, per_million=0.8),
-    "Back-testing": Cost(base=4.0, per_million=1.8),
+    "Back-testing": Cost(base=4.0, per_million=1.2),
     "Clustering": Cost(base=3.0, per_million=12.0, most=15.0),  # grows with the customers, until cells stand for them
+    "Forecasting": Cost(base=3.0, per_million=0.3),
     "Describing the segments": Cost(base=1.0, per_million=0.25),
     "Assigning": Cost(base=3.0, per_million=1.7),
     "Writing customers": Cost(base=0.7, per_million=0.3),

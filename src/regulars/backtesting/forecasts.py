@@ -222,7 +222,7 @@ def track_orders(past: Past, cleaned: Cleaned, purchases: PurchaseModel) -> Trac
     start = min(born)
     span = (until - start).days
     step = max(7, -(-span // _POINTS))
-    marks = [*range(step, span, step), span]
+    marks = sorted({*range(step, span, step), (cut - start).days, span})
     days = np.array([(day - start).days for day in born])
     newcomers = np.array(list(born.values()), dtype=float)
     kind, params, new = purchases.kind, purchases.parameters, [0.0]

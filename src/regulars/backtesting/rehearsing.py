@@ -26,6 +26,7 @@ from regulars.cleaning import Cleaned
 from regulars.clustering import AutoKMeans
 from regulars.errors import NotEnoughDataError
 from regulars.reading import Orders
+from regulars.wording import day
 
 __all__ = ["TITLES", "Backtest", "ForecastTest", "History", "Measured", "Rehearsal", "look_back_all", "rehearse"]
 
@@ -339,14 +340,14 @@ def _verdict(segments: Sequence[Followed], windows: Sequence[Measured], window: 
     bits = {name: fmean(one.bits[name] for one in windows) for name in windows[0].bits}
     own = bits["segments"]
     best, worst = max(segments, key=lambda one: one.share), min(segments, key=lambda one: one.share)
-    days = window.horizon_days
+    cut, days = day(window.cut), window.horizon_days
     several = f", {own:.3f} bit of information on average over {len(windows)} cuts" if len(windows) > 1 else ""
     several = several or f", {own:.3f} bit of information"
     first = (
-        f"Of the customers who were {best.name} on {window.cut}, {best.share:.0%} bought again within {days} days; "
+        f"Of the customers who were {best.name} on {cut}, {best.share:.0%} bought again within {days} days; "
         f"of {worst.name}, {worst.share:.0%}{several}."
         if best.share > worst.share
-        else f"On {window.cut} the segments told nothing about who would buy again within {days} days."
+        else f"On {cut} the segments told nothing about who would buy again within {days} days."
     )
     rules = {
         "rfm_sum": "the sum of the R, F and M scores",
@@ -368,7 +369,7 @@ def _warnings(ways: Sequence[Checked], used: str) -> tuple[str, ...]:
         return ()
     promised = sum(n * chance for n, chance, _ in check.bins) / sum(n for n, _, _ in check.bins)
     return (
-        f"At the last cut the chances were off by {check.calibration_error:.0%} on average: {promised:.0%} of the customers "
-        f"were expected to buy, {check.bought / check.customers:.0%} did. A change of season is the usual reason; trust who "
-        "comes before whom more than the numbers.",
+        f"At the last cut the chances were off by {100 * (check.calibration_error or 0):.1f} percentage points on average: "
+        f"{promised:.0%} of the customers were expected to buy, {check.bought / check.customers:.0%} did. A change of season "
+        "is the usual reason; trust who comes before whom more than the numbers.",
     )

@@ -15,14 +15,8 @@ from regulars.charts.choice import choice_of_k, silhouette_knives
 from regulars.charts.customers import customer_map, customer_map_3d, revenue_concentration, rfm_distributions
 from regulars.charts.groups import crosswalk, group_treemap, rfm_grid
 from regulars.charts.look import CONFIG
-from regulars.charts.prospects import (
-    NEEDS,
-    calibration,
-    gain_curves,
-    order_tracking,
-    revenue_at_risk,
-    segment_outcomes,
-)
+from regulars.charts.outcomes import gain_curves, segment_outcomes
+from regulars.charts.prospects import calibration, order_tracking, revenue_at_risk
 from regulars.charts.segments import segment_profiles, segment_shares, segment_trend
 from regulars.charts.spending import (
     audit_waterfall,
@@ -95,9 +89,17 @@ CHARTS: dict[str, Callable[[Segmentation], go.Figure]] = {
     )
 }
 
+#: Chart → the fact that not every run has.
+_NEEDS = {
+    "segment_outcomes": "backtest",
+    "gain_curves": "backtest",
+    "calibration": "backtest",
+    "order_tracking": "backtest",
+    "revenue_at_risk": "outlook",
+}
+
 
 def drawable(result: Segmentation) -> dict[str, Callable[[Segmentation], go.Figure]]:
     """Those of `CHARTS` whose facts a run has: without a back-test, there is nothing to say about what comes next."""
-    return {
-        name: draw for name, draw in CHARTS.items() if name not in NEEDS or getattr(result, NEEDS[name]) is not None
-    }
+    lacking = {name for name, fact in _NEEDS.items() if getattr(result, fact) is None}
+    return {name: draw for name, draw in CHARTS.items() if name not in lacking}

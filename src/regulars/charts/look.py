@@ -42,6 +42,7 @@ HOVER, HOVER_NAMED = "%{customdata}<extra></extra>", "%{customdata}<extra>%{full
 LETTER = 7.4  # pixels of a letter, at most, on average
 LEGEND_NAME, CURRENCY = 32, 8  # letters
 IN_A_LINE = 5  # segments
+ABOVE, SHORT = 0.42, 28  # of names above rows: how far, in rows, and how many letters
 
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
@@ -140,6 +141,23 @@ def add_bins(
         hovertemplate=HOVER,
         **place,
     )
+
+
+def add_names(figure: go.Figure, texts: Sequence[tuple[str, str]], *, x: float, **place: int) -> None:
+    """Write names, with what belongs to each, above rows 0, 1, 2 … from the top: beside, they would take half a phone."""
+    figure.add_scatter(
+        x=[x] * len(texts),
+        y=[row - ABOVE for row in range(len(texts))],
+        mode="text",
+        text=[f"<b>{escaped(cut(name, SHORT))}</b> {escaped(words)}" for name, words in texts],
+        textposition="middle right",
+        cliponaxis=False,
+        showlegend=False,
+        hoverinfo="skip",
+        **place,
+    )
+    lowest = max(len(texts), 2) - 0.6
+    figure.update_yaxes(showticklabels=False, ticks="", showgrid=False, range=[lowest, -0.8], **place)
 
 
 # ---- texts
@@ -256,6 +274,18 @@ def tint(colour_: str, share: float = 0.55) -> str:
     """
     parts = (int(colour_[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(part + (255 - part) * share):02x}" for part in parts)
+
+
+def faint(tone: str, opacity: float) -> str:
+    """A colour through which the page is seen: pale on white, dim on black.
+
+    Examples
+    --------
+    >>> faint("#ff0080", 0.3)
+    'rgba(255,0,128,0.3)'
+    """
+    red, green, blue = (int(tone[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def on_log(values: Sequence[float]) -> tuple[list[float], str]:

@@ -1,31 +1,26 @@
-"""Charts of what came and what comes next: what the segments knew, how well the forecasts held, what is at risk."""
+"""Charts of what comes next: how well the forecasts of the past held, and what is at risk now."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from regulars.charts.look import (
-    BAR,
     HOVER,
-    LETTER,
     OUTLINE,
-    across,
+    add_names,
     escaped,
+    faint,
     framed,
     in_money,
-    lines,
     listing,
     nothing,
     paid,
     stacked,
-    symbol,
-    tint,
 )
+from regulars.charts.outcomes import MARGIN, backtest_of
 from regulars.errors import NotEnoughDataError
 from regulars.palette import colour
 from regulars.wording import counted, day, percent
@@ -33,29 +28,10 @@ from regulars.wording import counted, day, percent
 if TYPE_CHECKING:
     from datetime import date
 
-    from regulars.backtesting import Backtest, Grouping
+    from regulars.backtesting import Backtest
     from regulars.charts.look import Table
     from regulars.pipeline import Segmentation
     from regulars.profiling import Outlook, SegmentOutlook
-
-#: Chart → the fact of a run that it needs.
-NEEDS = {
-    "segment_outcomes": "backtest",
-    "gain_curves": "backtest",
-    "calibration": "backtest",
-    "order_tracking": "backtest",
-    "revenue_at_risk": "outlook",
-}
-QUIET = ("solid", "dash", "dashdot", "dot")  # lines of the groupings beside the segments
-
-
-def _backtest(result: Segmentation) -> Backtest:
-    if result.backtest is None:
-        raise NotEnoughDataError(
-            f"There is no back-test to draw. {result.backtest_note}".strip(),
-            hint="Charts of the back-test need a run with one: segment a longer history.",
-        )
-    return result.backtest
 
 
 def _outlook(result: Segmentation) -> Outlook:
@@ -65,278 +41,6 @@ def _outlook(result: Segmentation) -> Outlook:
             hint="Charts of what comes next need a run with a back-test: segment a longer history.",
         )
     return result.outlook
-
-
-# ---- what each segment then did
-
-
-def segment_outcomes(result: Segmentation) -> go.Figure:
-    """What each segment of the cut then did: share that bought again above, net revenue per customer below.
-
-    Raises
-    ------
-    NotEnoughDataError
-        The run has no back-test.
-    """
-    test = _backtest(result)
-    shares = [(one.share, one.share_low, one.share_high) for one in test.segments]
-    money = [(one.revenue, one.revenue_low, one.revenue_high) for one in test.segments]
-    said = [f"{percent(value)} ({percent(low)} to {percent(high)})" for value, low, high in shares]
-    worth = [f"{paid(result, value)} ({paid(result, low)} to {paid(result, high)})" for value, low, high in money]
-    height = 210 + 76 * len(test.segments)
-    figure = framed(
-        _outcome_title(test),
-        alt=f"Customers known on {day(test.cut)}, by segment: share that bought again within {test.horizon_days} days and "
-        "net revenue per customer, with 95% intervals. "
-        + listing((one.name, f"{a}, {b}") for one, a, b in zip(test.segments, said, worth, strict=True)),
-        table=_outcomes(result, test),
-        height=height,
-        showlegend=False,
-        grid=make_subplots(rows=2, cols=1, vertical_spacing=90 / height),
-    )
-    everyone = sum(one.revenue * one.customers for one in test.segments) / test.customers
-    _add_outcomes(figure, result, shares, said, everyone=test.bought / test.customers, row=1)
-    _add_outcomes(figure, result, money, worth, everyone=everyone, row=2)
-    figure.update_layout(margin={"r": round(14 + LETTER * max(map(len, [*said, *worth])))})
-    within = f"bought again within {test.horizon_days} days (dotted: all)"
-    revenue = escaped(f"{in_money(result, 'net revenue per customer')} (dotted: all)")
-    figure.update_xaxes(title={"text": within, "standoff": 4}, tickformat=".0%", row=1, col=1)
-    figure.update_xaxes(title={"text": revenue, "standoff": 4}, row=2, col=1)
-    return figure
-
-
-def _outcome_title(test: Backtest) -> str:
-    best, worst = (choose(test.segments, key=lambda one: one.share) for choose in (max, min))
-    within = f"bought again within {test.horizon_days} days"
-    if best.share > worst.share:
-        return f"{best.name}: {percent(best.share)} {within}; {worst.name}: {percent(worst.share)}"
-    return f"{percent(best.share)} of every segment {within}"
-
-
-def _outcomes(result: Segmentation, test: Backtest) -> Table:
-    titles = ("segment at the cut", "customers", "bought again", "share", "95% interval")
-    revenue = in_money(result, "net revenue per customer")
-    return (*titles, revenue, "95% interval of revenue"), [
-        (
-            one.name,
-            one.customers,
-            one.bought,
-            percent(one.share),
-            f"{percent(one.share_low)} to {percent(one.share_high)}",
-            f"{one.revenue:,.2f}",
-            f"{one.revenue_low:,.2f} to {one.revenue_high:,.2f}",
-        )
-        for one in test.segments
-    ]
-
-
-def _add_outcomes(
-    figure: go.Figure,
-    result: Segmentation,
-    spans: Sequence[tuple[float, float, float]],
-    labels: Sequence[str],
-    *,
-    everyone: float,
-    row: int,
-) -> None:
-    """Add a point with its interval per segment, and the value of all customers."""
-    test, places = _backtest(result), list(range(len(spans)))
-    ids = _numbers(result, test)
-    figure.add_scatter(
-        x=[value for _, low, high in spans for value in (low, high, None)],
-        y=[place for i in places for place in (i, i, None)],
-        mode="lines",
-        line={"color": OUTLINE, "width": 3},
-        hoverinfo="skip",
-        row=row,
-        col=1,
-    )
-    figure.add_scatter(
-        x=[high for *_, high in spans],
-        y=places,
-        mode="text",
-        text=[f" {escaped(label)}" for label in labels],
-        textposition="middle right",
-        cliponaxis=False,
-        hoverinfo="skip",
-        row=row,
-        col=1,
-    )
-    figure.add_scatter(
-        x=[value for value, *_ in spans],
-        y=places,
-        mode="markers",
-        marker={
-            "color": [colour(number) for number in ids],
-            "symbol": [symbol(number) for number in ids],
-            "size": 15,
-            "line": {"color": OUTLINE, "width": 1},
-        },
-        customdata=[stacked(one.name, label) for one, label in zip(test.segments, labels, strict=True)],
-        hovertemplate=HOVER,
-        cliponaxis=False,
-        row=row,
-        col=1,
-    )
-    figure.add_vline(x=everyone, line={"color": OUTLINE, "width": 1, "dash": "dot"}, row=row, col=1)
-    lowest, highest = min(0.0, *(low for _, low, _ in spans)), max(high for *_, high in spans)
-    figure.update_xaxes(range=[lowest, highest if highest > lowest else lowest + 1], row=row, col=1)
-    figure.update_yaxes(
-        tickvals=places,
-        ticktext=[lines(one.name) for one in test.segments],
-        range=[len(spans) - 0.5, -0.5],
-        showgrid=False,
-        row=row,
-        col=1,
-    )
-
-
-def _numbers(result: Segmentation, test: Backtest) -> list[int]:
-    """Which colour and symbol a segment of the cut has: those of today's segment of that name, or of none of today's."""
-    today = {each.name: each.id for each in result.segments}
-    free = count(len(today))
-    return [today[one.name] if one.name in today else next(free) for one in test.segments]
-
-
-# ---- what the groupings knew
-
-
-def gain_curves(result: Segmentation) -> go.Figure:
-    """How many of those who bought again are among the customers that each grouping ranks first; below, its information.
-
-    Raises
-    ------
-    NotEnoughDataError
-        The run has no back-test.
-    """
-    test = _backtest(result)
-    best_first = sorted(test.groupings, key=lambda one: -test.bits(one.name)[0])
-    figure = framed(
-        _gain_title(test),
-        alt=f"Gain curves of {len(best_first)} ways to group the customers known on {day(test.cut)}, and their information "
-        f"about who bought again within {test.horizon_days} days. "
-        + listing(_knowledge(test, one) for one in best_first),
-        table=_groupings(test),
-        height=720,
-        margin={"r": 28},
-        legend={"x": 0.99, "xanchor": "right", "y": 0.47, "yanchor": "bottom"},
-        grid=make_subplots(rows=2, cols=1, row_heights=[0.62, 0.38], vertical_spacing=0.12),
-    )
-    _add_curves(figure, best_first)
-    _add_information(figure, test, best_first)
-    figure.update_xaxes(title="customers, those ranked best first", tickformat=".0%", range=[0, 1.005], row=1, col=1)
-    figure.update_yaxes(title="of those who bought again", tickformat=".0%", range=[0, 1.03], row=1, col=1)
-    return figure
-
-
-def _gain_title(test: Backtest) -> str:
-    own = test.grouping("segments")
-    rival = max((one for one in test.groupings if one is not own), key=lambda one: one.lift)
-    return (
-        f"Best tenth by segments: bought again {own.lift:.1f} times as often as all customers "
-        f"({rival.title}: {rival.lift:.1f} times)"
-    )
-
-
-def _knowledge(test: Backtest, one: Grouping) -> tuple[str, str]:
-    """A grouping, and its information and lift in words."""
-    mean, least, most = test.bits(one.name)
-    spread = f" ({least:.3f} to {most:.3f})" if len(test.windows) > 1 else ""
-    return one.title, f"{mean:.3f} bit{spread}, lift {one.lift:.2f}"
-
-
-def _groupings(test: Backtest) -> Table:
-    several = len(test.windows) > 1
-    spread = (f"mean of {len(test.windows)} cuts", "least", "most") if several else ()
-    return ("grouping", "groups", "information in bits", *spread, "lift of the best tenth"), [
-        (
-            one.title,
-            one.groups,
-            f"{one.bits:.3f}",
-            *((f"{value:.3f}" for value in test.bits(one.name)) if several else ()),
-            f"{one.lift:.2f}",
-        )
-        for one in test.groupings
-    ]
-
-
-def _add_curves(figure: go.Figure, groupings: Sequence[Grouping]) -> None:
-    dashes = iter(QUIET)
-    for one in groupings:
-        own = one.name == "segments"
-        line = (
-            {"color": colour(0), "width": 4} if own else {"color": OUTLINE, "width": 1.6, "dash": next(dashes, "solid")}
-        )
-        figure.add_scatter(
-            x=[x for x, _ in one.gain],
-            y=[y for _, y in one.gain],
-            mode="lines+markers" if own else "lines",
-            name=escaped(one.title),
-            line=line,
-            marker={"size": 9, "line": {"color": OUTLINE, "width": 1}},
-            zorder=2 if own else 1,
-            customdata=[
-                stacked(one.title, f"{percent(x)} of the customers: {percent(y)} of those who bought")
-                for x, y in one.gain
-            ],
-            hovertemplate=HOVER,
-            row=1,
-            col=1,
-        )
-    chance = {"color": OUTLINE, "width": 1, "dash": "dot"}
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=chance, showlegend=False, hoverinfo="skip", row=1, col=1)
-    figure.add_annotation(
-        x=0.5,
-        y=0.5,
-        text="by chance",
-        showarrow=False,
-        xanchor="left",
-        xshift=8,
-        yshift=-8,
-        font={"size": 11},
-        row=1,
-        col=1,
-    )
-
-
-def _add_information(figure: go.Figure, test: Backtest, groupings: Sequence[Grouping]) -> None:
-    """Add a row per grouping: its information, the range of it over the cuts, and what that is in words."""
-    found = [test.bits(one.name) for one in groupings]
-    places = list(range(len(groupings)))
-    tones = [colour(0) if one.name == "segments" else OUTLINE for one in groupings]
-    texts = [": ".join(_knowledge(test, one)) for one in groupings]
-    quiet: dict[str, Any] = {"showlegend": False, "row": 2, "col": 1}
-    figure.add_scatter(
-        x=[value for _, least, most in found for value in (least, most, None)],
-        y=[place for i in places for place in (i, i, None)],
-        mode="lines",
-        line={"color": OUTLINE, "width": 3},
-        hoverinfo="skip",
-        **quiet,
-    )
-    figure.add_scatter(
-        x=[mean for mean, *_ in found],
-        y=places,
-        mode="markers",
-        marker={"color": tones, "size": 11, "line": {"color": OUTLINE, "width": 1}},
-        customdata=[escaped(text) for text in texts],
-        hovertemplate=HOVER,
-        cliponaxis=False,
-        **quiet,
-    )
-    figure.add_scatter(
-        x=[0] * len(places),
-        y=[place - 0.4 for place in places],
-        mode="text",
-        text=[escaped(text) for text in texts],
-        textposition="middle right",
-        hoverinfo="skip",
-        **quiet,
-    )
-    over = f", mean and range of {len(test.windows)} cuts" if len(test.windows) > 1 else ""
-    highest = max(most for *_, most in found)
-    figure.update_xaxes(title=f"information in bits{over}", range=[0, highest * 1.04 or 1], row=2, col=1)
-    figure.update_yaxes(showticklabels=False, ticks="", showgrid=False, range=[len(places) - 0.6, -0.8], row=2, col=1)
 
 
 # ---- how well the forecasts held
@@ -350,11 +54,11 @@ def calibration(result: Segmentation) -> go.Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = _backtest(result).forecasts
+    test = backtest_of(result).forecasts
     bins = test.best.windows[0].bins
     said = [f"{percent(chance)} promised, {percent(share)} bought" for _, chance, share in bins]
     figure = framed(
-        _calibration_title(_backtest(result)),
+        _calibration_title(backtest_of(result)),
         alt=f"Chance of an order within {test.horizon_days} days from {day(test.cut)}, as the {test.best.title} gave it, "
         "against the share that bought, in bins of equally many customers. "
         + listing((f"bin {number}", words) for number, words in enumerate(said, 1)),
@@ -406,7 +110,7 @@ def order_tracking(result: Segmentation) -> go.Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = _backtest(result)
+    test = backtest_of(result)
     tracking = test.forecasts.tracking
     days, came, expected = (list(column) for column in zip(*tracking.points, strict=True))
     model = _model(test)
@@ -425,7 +129,7 @@ def order_tracking(result: Segmentation) -> go.Figure:
     ahead = came[-1] >= expected[-1]
     _add_course(figure, days, came, name="came", line={"color": colour(0), "width": 3}, above=ahead)
     _add_course(
-        figure, days, expected, name="expected", line={"color": BAR, "width": 2.5, "dash": "dash"}, above=not ahead
+        figure, days, expected, name="expected", line={"color": OUTLINE, "width": 2.5, "dash": "dash"}, above=not ahead
     )
     figure.add_shape(
         type="line", x0=f"{tracking.cut}", x1=f"{tracking.cut}", y0=0, y1=1, yref="paper",
@@ -496,35 +200,33 @@ def revenue_at_risk(result: Segmentation) -> go.Figure:
     names = {each.id: each.name for each in result.segments}
     rows = [(names[one.segment_id], one) for one in outlook.segments]
     labels = [f"{paid(result, one.revenue_at_risk)} of {paid(result, one.last_year)}" for _, one in rows]
+    chances = [f"mean chance of an order {percent(one.chance)}" for _, one in rows]
     figure = framed(
         _risk_title(result, rows),
         alt="Revenue of the last 365 days by segment, and the part at risk: that revenue times the chance of no order "
         f"within {outlook.horizon_days} days. "
-        + listing(
-            (name, f"{label} at risk, mean chance of an order {percent(one.chance)}")
-            for (name, one), label in zip(rows, labels, strict=True)
-        ),
+        + listing((name, f"{a} at risk, {b}") for (name, _), a, b in zip(rows, labels, chances, strict=True)),
         table=_prospects(result, rows),
-        height=130 + 56 * max(len(rows), 2),
+        height=120 + 56 * max(len(rows), 2),
+        margin=MARGIN,
         barmode="relative",
         showlegend=False,
     )
     if not rows:
         return nothing(figure, "No customer has a forecast")
     risk = [round(one.revenue_at_risk, 2) for _, one in rows]
-    safe = [round(one.last_year - one.revenue_at_risk, 2) for _, one in rows]
-    strong = [colour(one.segment_id) for _, one in rows]
-    _add_parts(
-        figure, risk, [stacked(name, f"{words} at risk") for (name, _), words in zip(rows, labels, strict=True)], strong
+    rest = [round(one.last_year - one.revenue_at_risk, 2) for _, one in rows]
+    texts = [stacked(name, f"{a} at risk", b) for (name, _), a, b in zip(rows, labels, chances, strict=True)]
+    tones = [colour(one.segment_id) for _, one in rows]
+    _add_parts(figure, risk, texts, tones=tones, opacity=1.0)
+    _add_parts(figure, rest, texts, tones=tones, opacity=0.3)
+    ends = [0.0, *(one.last_year for _, one in rows), *risk]
+    said = [(name, f"{label} · {percent(one.chance)} come") for (name, one), label in zip(rows, labels, strict=True)]
+    add_names(figure, said, x=min(ends))
+    figure.update_xaxes(
+        title=escaped(f"{in_money(result, 'revenue of the last 365 days')} (full: at risk)"),
+        range=[min(ends), max(ends) if max(ends) > min(ends) else 1],
     )
-    texts = [f"{label} · {percent(one.chance)}" for label, (_, one) in zip(labels, rows, strict=True)]
-    expected = [
-        stacked(name, f"{paid(result, value)} of customers who are expected to order")
-        for (name, _), value in zip(rows, safe, strict=True)
-    ]
-    _add_parts(figure, safe, expected, strong, texts=texts)
-    across(figure, [name for name, _ in rows], [one.last_year for _, one in rows], texts)
-    figure.update_xaxes(title=escaped(f"{in_money(result, 'revenue of the last 365 days')}: full colour at risk"))
     return figure
 
 
@@ -560,18 +262,15 @@ def _prospects(result: Segmentation, rows: Sequence[tuple[str, SegmentOutlook]])
 
 
 def _add_parts(
-    figure: go.Figure, values: Sequence[float], said: Sequence[str], tones: Sequence[str], *, texts: Sequence[str] = ()
+    figure: go.Figure, values: Sequence[float], said: Sequence[str], *, tones: Sequence[str], opacity: float
 ) -> None:
-    """Add a part of each bar: full where it has no text, else pale, with a text at its end."""
-    fill = [tint(tone, 0.65) for tone in tones] if texts else list(tones)
+    """Add a part of each bar."""
     figure.add_bar(
         y=list(range(len(values))),
         x=list(values),
+        width=0.44,
         orientation="h",
-        marker={"color": fill, "line": {"color": list(tones), "width": 1.5}},
-        text=[escaped(text) for text in texts] or None,
-        textposition="outside" if texts else "none",
-        cliponaxis=False,
+        marker={"color": [faint(tone, opacity) for tone in tones], "line": {"color": list(tones), "width": 1.5}},
         customdata=list(said),
         hovertemplate=HOVER,
     )

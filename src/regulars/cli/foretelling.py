@@ -94,7 +94,7 @@ def backtest(
     from regulars.cli import outlooks, progress
 
     machine = machine_options(memory_limit, threads, temp_dir)
-    made = planned(source, machine, stages=("Reading", "Cleaning", "Back-testing"))
+    made = planned(source, machine, stages=("Reading", "Cleaning", "Back-testing", "Forecasting"))
     with progress.stages(made, quiet=as_json) as tell, engine(machine):
         found = pipeline.backtest(
             source,
@@ -147,7 +147,12 @@ def value(
     from regulars.cli import outlooks, progress
 
     machine = machine_options(memory_limit, threads, temp_dir)
-    made = planned(source, machine, output=output, stages=("Reading", "Cleaning", "Back-testing", "Writing customers"))
+    made = planned(
+        source,
+        machine,
+        output=output,
+        stages=("Reading", "Cleaning", "Back-testing", "Forecasting", "Writing customers"),
+    )
     with progress.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, engine(machine):
         found = pipeline.value(
             source,

@@ -138,6 +138,7 @@ def planned(
     if size is None:
         return None
     left_out = {"Drawing": not figures, "Making the report": not report, "Back-testing": not backtest}
+    left_out["Forecasting"] = not backtest
     stages = more.pop("stages", [name for name in planning.SEGMENTING if not left_out.get(name)])
     room = {name: machine[name] for name in ("memory_limit", "temp_dir") if name in machine}
     return planning.plan(size, stages=stages, **room, **more)

@@ -102,7 +102,8 @@ def _said(way: Checked, test: ForecastTest) -> str:
     """How a forecast did, in words."""
     check = way.windows[0]
     auc = "" if check.auc is None else f"AUC {check.auc:.2f}, "
-    return f"on {test.cut} it had {auc}and its chances were off by {check.calibration_error or 0:.1%} on average"
+    off = 100 * (check.calibration_error or 0)
+    return f"on {test.cut} it had {auc}and its chances were off by {off:.1f} percentage points on average"
 
 
 def _show_groupings(console: Console, found: Backtest) -> None:

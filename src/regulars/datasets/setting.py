@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 __all__ = [
     "COUNTRIES",
     "COUNTRY_SHARES",
+    "HOURS",
     "KINDS",
     "MINUTES",
+    "OPENS",
     "SERVICES",
     "Calendar",
     "Catalogue",
@@ -25,6 +27,7 @@ __all__ = [
     "Random",
     "Setting",
     "draw_setting",
+    "pick",
 ]
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -131,7 +134,7 @@ class Calendar(NamedTuple):
         mark = low + rng.random(len(low)) * (high - low)
         last_open = np.searchsorted(self.passed, self.passed[-1]) - 1
         day = np.minimum(np.searchsorted(self.passed, mark, side="right") - 1, last_open)
-        minute = (OPENS + _pick(rng, HOURS, count=len(day))) * 60 + rng.integers(0, 60, len(day))
+        minute = (OPENS + pick(rng, HOURS, count=len(day))) * 60 + rng.integers(0, 60, len(day))
         moment: Ints = day * MINUTES + minute
         return moment
 
@@ -152,7 +155,7 @@ class Catalogue(NamedTuple):
 
     def pick(self, rng: Random, *, count: int) -> Ints:
         """Products, popular ones being likelier."""
-        return _pick(rng, self.popularity, count=count)
+        return pick(rng, self.popularity, count=count)
 
 
 class People(NamedTuple):
@@ -283,12 +286,13 @@ def _draw_people(rng: Random, count: int) -> People:
     return People(
         number=10001 + np.arange(count),
         kind=kind,
-        country=_pick(rng, COUNTRY_SHARES, count=count),
+        country=pick(rng, COUNTRY_SHARES, count=count),
         appetite=np.exp(rng.normal(0, 0.4, count)),
     )
 
 
-def _pick(rng: Random, weights: Floats, *, count: int) -> Ints:
+def pick(rng: Random, weights: Floats, *, count: int) -> Ints:
+    """Places, the ones of greater weight being likelier."""
     bounds = weights.cumsum() / weights.sum()
     return np.searchsorted(bounds[:-1], rng.random(count), side="right").astype(np.int64)
 

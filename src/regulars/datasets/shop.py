@@ -20,6 +20,7 @@ from regulars.datasets.setting import (
     Setting,
     draw_setting,
 )
+from regulars.datasets.steady import Visits, draw_visits
 from regulars.datasets.trading import NOBODY, Batch, Sort, trade
 from regulars.errors import OptionError
 
@@ -106,7 +107,9 @@ class SampleShop:
         (string).
     truth
         One row per customer, by CustomerID: CustomerID (int64) and kind (string: loyal, occasional, new or
-        lapsed).
+        lapsed). Of a steady shop: kind is staying or left, at the end of the file, and chance (float64) is that of an
+        order in the last quarter of the file (at most 91 days), given when they had ordered before it; null for those who
+        joined in it.
     dirt
         How many rows are what, and the true money.
     """
@@ -120,7 +123,14 @@ class SampleShop:
         return f"SampleShop({counts}, net {self.dirt.net:,})"
 
 
-def make_orders(customers: int = 4000, days: int = 365, *, seed: int = 0, start: date = date(2024, 1, 1)) -> SampleShop:
+def make_orders(
+    customers: int = 4000,
+    days: int = 365,
+    *,
+    seed: int = 0,
+    start: date = date(2024, 1, 1),
+    steady: bool = False,
+) -> SampleShop:
     """Make up a shop with four kinds of customers and the dirt of a real export.
 
     Loyal (12 %), occasional (33 %), new (28 %) and lapsed customers (27 %) differ in when they order, how
@@ -139,6 +149,9 @@ def make_orders(customers: int = 4000, days: int = 365, *, seed: int = 0, start:
         Same seed, same bytes. Zero or more.
     start
         First day of the file.
+    steady
+        Instead of four kinds, customers who join at any time, order at their own rate and leave by chance, and no
+        seasons: a shop in which everybody's chance to come back is known.
 
     Returns
     -------
@@ -164,13 +177,14 @@ def make_orders(customers: int = 4000, days: int = 365, *, seed: int = 0, start:
     rng = np.random.Generator(np.random.PCG64(seed))
     first_day = np.datetime64(start, "D")
     setting = draw_setting(rng, start=first_day, days=days, customers=customers)
-    batch = trade(rng, setting)
+    visits = draw_visits(rng, days=days, customers=customers) if steady else None
+    batch = trade(rng, setting, visits=visits)
     count = len(batch.lines.event)
     copied = rng.choice(count, round(DUPLICATED * count), replace=False)
     rows = _in_time_order(rng, batch, rows=np.append(np.arange(count), copied))
     return SampleShop(
         orders=_export(rng, setting, batch=batch, rows=rows, first_day=first_day),
-        truth=_truth(setting.people),
+        truth=_truth(setting.people) if visits is None else _steady_truth(setting.people, visits),
         dirt=_dirt(batch, copies=len(copied)),
     )
 
@@ -232,6 +246,16 @@ def _export(rng: Random, setting: Setting, *, batch: Batch, rows: Ints, first_da
 def _truth(people: People) -> pa.Table:
     names = [kind.name for kind in KINDS]
     return pa.table({"CustomerID": pa.array(people.number, pa.int64()), "kind": _texts(names, people.kind)})
+
+
+def _steady_truth(people: People, visits: Visits) -> pa.Table:
+    return pa.table(
+        {
+            "CustomerID": pa.array(people.number, pa.int64()),
+            "kind": _texts(["staying", "left"], visits.left),
+            "chance": pa.array(visits.chance, pa.float64(), mask=np.isnan(visits.chance)),
+        }
+    )
 
 
 def _texts(texts: Sequence[str], places: Ints) -> pa.StringArray:

@@ -22,11 +22,14 @@ from regulars.datasets.setting import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from regulars.datasets.steady import Visits
+
 __all__ = ["NOBODY", "Batch", "Sort", "together", "trade"]
 
 #: Stands for a customer where there is none.
 NOBODY = -1
 
+STEADY_LINES, STEADY_PIECES = 8.0, 3.2  # of an order of a steady shop, as occasional customers have them
 SIZES = np.array([1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 36, 48, 72, 96, 144])
 BULK = 12
 
@@ -92,9 +95,9 @@ def together(*batches: Batch) -> Batch:
     return Batch(events, Lines(*map(np.concatenate, zip(*moved, strict=True))))
 
 
-def trade(rng: Random, setting: Setting) -> Batch:
-    """Everything that happens in the file."""
-    orders = _orders(rng, setting)
+def trade(rng: Random, setting: Setting, *, visits: Visits | None = None) -> Batch:
+    """Everything that happens in the file; `visits` are the orders of a steady shop."""
+    orders = _orders(rng, setting) if visits is None else _steady_orders(rng, setting, visits)
     count = len(orders.events.person)
     guests = _guests(rng, setting, count=round(GUESTS * count))
     returns = _returns(rng, setting.calendar, orders=orders)
@@ -124,6 +127,14 @@ def _orders(rng: Random, setting: Setting) -> Batch:
     pieces = of("pieces") * people.appetite
     lines = _basket(rng, catalogue, lines=of("lines")[person], pieces=pieces[person])
     return Batch(Events(person, minute, np.zeros(len(person), dtype=np.bool_)), lines)
+
+
+def _steady_orders(rng: Random, setting: Setting, visits: Visits) -> Batch:
+    """Orders that are given; all of them of the same typical size."""
+    count = len(visits.person)
+    pieces = STEADY_PIECES * setting.people.appetite[visits.person]
+    lines = _basket(rng, setting.catalogue, lines=np.full(count, STEADY_LINES), pieces=pieces)
+    return Batch(Events(visits.person, visits.minute, np.zeros(count, dtype=np.bool_)), lines)
 
 
 def _with_extras(rng: Random, setting: Setting, *, orders: Batch) -> Batch:

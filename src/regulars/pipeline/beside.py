@@ -87,7 +87,9 @@ def backtest(
         progress=lambda done, total: tell("Back-testing", done, total),
     )
     rehearsal = rehearse(history, k=k)
-    return rehearsal.judge(rehearsal.choose() if k is None else k)
+    chosen = rehearsal.choose() if k is None else k
+    tell("Forecasting", 0, 0)
+    return rehearsal.judge(chosen)
 
 
 def value(
@@ -147,8 +149,8 @@ def value(
         horizon_days=horizon_days,
         progress=lambda done, total: tell("Back-testing", done, total),
     )
-    test = history.test_forecasts()
     tell("Forecasting", 0, 0)
+    test = history.test_forecasts()
     people = build_rfm(cleaned, as_of=day)
     histories = build_histories(cleaned, as_of=day)
     people = people.inner_join(histories, "customer_id").cache()

@@ -11,6 +11,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
+from regulars.backtesting import Backtest
 from regulars.binning import learn_clusters, many
 from regulars.cleaning import Cleaned, Rule, clean
 from regulars.clustering import AutoKMeans
@@ -127,6 +128,8 @@ def segment(
         information=ahead.information,
         progress=lambda done, total: tell("Clustering", done, total),
     )
+    tell("Forecasting" if ahead.rehearsal else "Describing the segments", 0, 0)
+    judged = ahead.judge(estimator.n_clusters_)
     tell("Describing the segments", 0, 0)
     model = SegmentModel(
         as_of=as_of,
@@ -149,6 +152,7 @@ def segment(
         estimator=estimator,
         actions=actions,
         ahead=ahead,
+        judged=judged,
     )
 
 
@@ -244,9 +248,10 @@ def _described(
     estimator: AutoKMeans,
     actions: Any,
     ahead: Ahead,
+    judged: tuple[Backtest | None, str],
 ) -> Segmentation:
     """Number the segments by value, name them, and gather every fact."""
-    backtest, note = ahead.judge(estimator.n_clusters_)
+    backtest, note = judged
     scored = score(people, model.cuts, pack=model.pack)
     numbered = _kept(model.label(scored).select(*CUSTOMERS, *SCORES, "value_percentile", "segment_id"), count)
     profiles = profile_segments(numbered, model.gaps)

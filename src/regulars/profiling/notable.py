@@ -11,7 +11,15 @@ import ibis.expr.types as ir
 
 from regulars.profiling.segments import HIGH, Gaps
 
-__all__ = ["WORTH_KEEPING", "Notable", "Person", "at_risk", "at_risk_customers", "at_risk_limit", "high_value_customers"]
+__all__ = [
+    "WORTH_KEEPING",
+    "Notable",
+    "Person",
+    "at_risk",
+    "at_risk_customers",
+    "at_risk_limit",
+    "high_value_customers",
+]
 
 WORTH_KEEPING = 0.5  # value percentile from which a customer is worth keeping
 LEAST_LIKELY = 0.25  # share of those worth keeping who are at risk: the least likely to order

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 
 # Private in name only: every estimator that takes weights needs it, and scikit-learn offers no other.
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_non_negative, validate_data
+from threadpoolctl import threadpool_limits
 
 from regulars.errors import OptionError, listed
 from regulars.valuing.histories import Floats, Histories, distinct_rows
@@ -126,7 +127,7 @@ class CustomerValue(BaseEstimator):
         table = self._checked(X, reset=True)
         weights = _weights(sample_weight, table)
         rows = Histories.merged(table[:, 0], table[:, 1], table[:, 2], weights)
-        with np.errstate(under="ignore"):
+        with np.errstate(under="ignore"), threadpool_limits(limits=1):  # threads only wait on matrices of four rows
             self._keep_purchases(learn_purchases(rows, self.model, max_iter=self.max_iter, tol=self.tol))
             money = _money(table, weights) if spend is None else _given_money(spend, spend_weight)
             self._keep_spend(learn_spend(*money, max_iter=self.max_iter, tol=self.tol) if len(money[0]) else None)
@@ -147,8 +148,7 @@ class CustomerValue(BaseEstimator):
         margin
             Share of an order's value that counts.
         discount
-            Yearly rate, 0.1 for 10 %. The horizon is split into months; what is expected in one is discounted from its
-            middle.
+            Yearly rate, 0.1 for 10 %: money counts as if all of it came in the middle of the horizon.
 
         Returns
         -------
@@ -168,13 +168,13 @@ class CustomerValue(BaseEstimator):
         table = self._checked(X, reset=False)
         rows, index = distinct_rows([table[:, 0], table[:, 1], table[:, 2]])
         with np.errstate(under="ignore"):
-            found = self._forecast(table[rows, :3].T, horizon_days, discount)
+            found = self._forecast(table[rows, :3].T, horizon_days)
             value = self._order_value(table)
         out = np.empty(len(table), dtype=[(name, np.float64) for name in FORECAST])
         for name in ("p_active", "expected_orders", "p_alive"):
             out[name] = found[name][index]
         out["order_value"] = value
-        out["expected_value"] = found["discounted"][index] * value * margin
+        out["expected_value"] = out["expected_orders"] * value * margin * (1 + discount) ** (-horizon_days / 2 / _YEAR)
         return out
 
     def __sklearn_tags__(self) -> Any:
@@ -183,20 +183,14 @@ class CustomerValue(BaseEstimator):
         tags.input_tags.positive_only = True
         return tags
 
-    def _forecast(self, columns: Floats, horizon: float, discount: float) -> dict[str, Floats]:
-        """What can be said without money, and the expected orders once more, discounted."""
+    def _forecast(self, columns: Floats, horizon: float) -> dict[str, Floats]:
+        """What can be said without money."""
         kind, params = self.purchases_.kind, self.purchases_.parameters
         repeats, active, age = columns
-        months = int(np.ceil(horizon / (_YEAR / 12))) if discount else 1
-        ends = horizon * np.arange(1, months + 1) / months
-        orders = expected_orders(kind, params, repeats, active, age, ends.tolist())
-        middles = ends - horizon / months / 2
-        later = (1.0 + discount) ** (-middles / _YEAR)
         alive = p_alive(kind, params, repeats, active, age)
         return {
             "p_active": p_active(kind, params, repeats, active, age, horizon),
-            "expected_orders": orders[:, -1],
-            "discounted": np.diff(orders, axis=1, prepend=0.0) @ later,
+            "expected_orders": expected_orders(kind, params, repeats, active, age, horizon),
             "p_alive": alive if self.leaving_identified_ else np.full(len(alive), np.nan),
         }
 
