@@ -94,8 +94,8 @@ def clusters(source: str, folder: Path, *, clock: Clock, queries: Queries, machi
     """The clustering stage on a file of customers: what sklearn_all_points.py does, with stability and a choice of k."""
     import ibis
 
-    from regulars.clustering import AutoKMeans
     from regulars.binning import learn_clusters
+    from regulars.clustering import AutoKMeans
 
     queries.stage = "read"
     clock.stage("read")

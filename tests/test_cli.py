@@ -115,8 +115,8 @@ class TestHelp:
 class TestRunFolder:
     def test_it_holds_what_the_docs_say(self, run_folder):
         assert sorted(entry.name for entry in run_folder.iterdir()) == [
-            "at_risk.csv", "audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json", "orders.parquet",
-            "report.html", "run.json", "segments.csv", "set_aside.parquet",
+            "at_risk.csv", "audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json",
+            "orders.parquet", "report.html", "run.json", "segments.csv", "set_aside.parquet",
         ]  # fmt: skip
         names = ["customer_clusters", "elbow_method", "rfm_distribution", "silhouette_score", "spending_patterns"]
         assert sorted(file.name for file in (run_folder / "figures").iterdir()) == sorted(
@@ -619,3 +619,72 @@ def same_files(one: Path, other: Path) -> bool:
     return names == sorted(file.relative_to(other) for file in other.rglob("*") if file.is_file()) and all(
         (one / name).read_bytes() == (other / name).read_bytes() for name in names
     )
+
+
+class TestLookingAhead:
+    def test_a_run_says_whether_the_segments_held_and_who_is_at_risk(self, run_folder):
+        facts = json.loads((run_folder / "facts.json").read_text("utf-8"))
+        rows = list(csv.DictReader((run_folder / "at_risk.csv").open(encoding="utf-8")))
+        assert list(rows[0])[:3] == ["customer_id", "revenue_at_risk", "p_active"]
+        risks = [float(row["revenue_at_risk"]) for row in rows]
+        assert risks == sorted(risks, reverse=True)
+        assert len(rows) == facts["at_risk"]["customers"]
+        assert sum(risks) == pytest.approx(facts["at_risk"]["revenue_at_risk"], abs=0.01 * len(rows))
+        assert facts["backtest"]["forecasts"]["used"] in ("mbg-nbd", "logistic")
+        whole = list(csv.DictReader((run_folder / "customers.csv").open(encoding="utf-8")))
+        per_segment = facts["outlook"]["segments"]
+        assert sum(one["customers"] for one in per_segment) == len(whole)
+
+    def test_backtest_shows_what_each_segment_did_next_and_writes_nothing(
+        self, shop_csv, capsys, tmp_path, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        assert regulars("backtest", shop_csv, "--k", 3, "--horizon", 60) == 0
+        shown = capsys.readouterr().out
+        assert re.search(
+            r"Looking ahead from \d{4}-\d\d-\d\d for 60 days: \d+ customers, of whom \d+ bought again", shown
+        )
+        for words in ("Bought again", "RFM sum", "Recency alone", "MBG/NBD", "AUC"):
+            assert words in shown
+        assert not list(tmp_path.iterdir())
+
+        assert regulars("backtest", shop_csv, "--k", 3, "--json") == 0
+        assert json.loads(capsys.readouterr().out)["k"] == 3
+
+    def test_value_writes_customers_and_what_pymc_marketing_reads(self, shop_csv, tmp_path, capsys):
+        folder = tmp_path / "value"
+        assert regulars("value", shop_csv, "-o", folder, "--horizon", 60, "--margin", 0.4) == 0
+        shown = capsys.readouterr().out
+        assert re.search(r"of \d+ customers \d+ are expected to order, \d+ orders for £", shown)
+        assert sorted(entry.name for entry in folder.iterdir()) == [
+            "customers.csv", "customers.parquet", "facts.json", "pymc_marketing.csv", "run.json",
+        ]  # fmt: skip
+        header = (folder / "pymc_marketing.csv").read_text("utf-8").splitlines()[0]
+        assert header == "customer_id,frequency,recency,T,monetary_value"
+
+        assert regulars("value", shop_csv, "-o", folder, "--json", "--model", "bg-nbd") == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["forecaster"]["purchases"]["kind"] == "bg-nbd"
+        assert facts["test"]["ways"][0]["name"] == "bg-nbd"
+
+    @pytest.mark.parametrize(
+        ("command", "said"),
+        [
+            (("backtest", "--horizon", 0), "The horizon is 0 days"),
+            (("backtest", "--horizon", 300), "a back-test of 300 days needs 900"),
+            (("backtest", "--cut", "2030-01-01"), "A cut at 2030-01-01"),
+            (("backtest", "--k", 1), "k is 1"),
+            (("value", "--margin", -1), "margin is -1.0"),
+            (("value", "--discount", "nan"), "discount is nan"),
+            (("value", "--horizon", 200), "a back-test of 200 days needs 600"),
+            (("segment", "--horizon", 0), "The horizon is 0 days"),
+        ],
+        ids=str,
+    )
+    def test_what_cannot_be_is_said_and_nothing_is_written(self, shop_csv, tmp_path, capsys, command, said):
+        output = () if command[0] == "backtest" else ("-o", tmp_path / "out")
+        assert regulars(command[0], shop_csv, *command[1:], *output) == 2
+        told = capsys.readouterr()
+        assert said in told.err
+        assert told.out == ""
+        assert not list(tmp_path.iterdir())

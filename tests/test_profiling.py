@@ -19,8 +19,10 @@ from regulars.profiling import (
     Gaps,
     Profile,
     at_risk_customers,
+    at_risk_limit,
     count_cells,
     describe_base,
+    describe_outlook,
     describe_spending,
     high_value_customers,
     load_actions,
@@ -345,6 +347,54 @@ def test_nobody_at_risk_is_an_answer(people):
     notable = at_risk_customers(people, Gaps(p75=99, p90=100, p95=101, count=9))
 
     assert (notable.customers, notable.revenue, notable.revenue_share, notable.top) == (0, 0, 0.0, ())
+
+
+FORECAST = pd.DataFrame(
+    # id, segment, place by value, chance of an order, money of the last year
+    [
+        ("ann", 0, 0.9, 0.9, "1000"),
+        ("ben", 0, 0.8, 0.2, "800"),
+        ("cleo", 0, 0.7, 0.2, "900"),
+        ("dan", 1, 0.6, 0.5, "500"),
+        ("eve", 1, 0.55, 0.6, "400"),
+        ("fay", 1, 0.4, 0.1, "9000"),  # not of the better half
+        ("gus", 1, 0.9, None, "70"),  # no forecast
+    ],
+    columns=["customer_id", "segment_id", "value_percentile", "p_active", "last_year"],
+)
+
+
+@pytest.fixture(scope="module")
+def with_forecast(con) -> ibis.Table:
+    frame = FORECAST.assign(recency_days=9, frequency=2, segment="x")
+    frame["last_year"] = frame["last_year"].map(Decimal)
+    frame["monetary"] = frame["last_year"]
+    frame["revenue_at_risk"] = (1 - frame["p_active"]) * frame["last_year"].astype(float)
+    frame["expected_orders"], frame["expected_value"] = 2 * frame["p_active"], 100 * frame["p_active"]
+    return con.create_table("with_forecast", frame)
+
+
+def test_at_risk_with_a_forecast_are_the_least_likely_quarter_of_the_better_half(with_forecast):
+    limit = at_risk_limit(with_forecast)
+    assert limit == 0.2  # of 0.9, 0.2, 0.2, 0.5, 0.6
+
+    notable = at_risk_customers(with_forecast, Gaps(p75=3, p90=5, p95=9, count=9), horizon_days=30, limit=limit)
+
+    assert [(p.customer_id, p.chance, p.revenue_at_risk) for p in notable.top] == [
+        ("cleo", 0.2, pytest.approx(720)),  # more at risk than Ben, with the same chance
+        ("ben", 0.2, pytest.approx(640)),
+    ]
+    assert (notable.customers, notable.revenue_at_risk) == (2, pytest.approx(1360))
+    assert "least likely to order in the next 30 days" in notable.rule
+
+
+def test_the_outlook_of_a_segment_sums_those_with_a_forecast(with_forecast):
+    first, second = describe_outlook(with_forecast)
+    assert (first.segment_id, first.customers, second.customers) == (0, 3, 3)  # Gus has none
+    assert first.chance == pytest.approx((0.9 + 0.2 + 0.2) / 3, abs=1e-6)
+    assert (first.expected_orders, first.expected_revenue) == (2.6, 130.0)
+    assert first.revenue_at_risk == pytest.approx(100 + 640 + 720)
+    assert first.last_year == 2700.0
 
 
 # --- spending -------------------------------------------------------------------------------------------------------

@@ -370,6 +370,6 @@ def _warnings(ways: Sequence[Checked], used: str) -> tuple[str, ...]:
     promised = sum(n * chance for n, chance, _ in check.bins) / sum(n for n, _, _ in check.bins)
     return (
         f"At the last cut the chances were off by {100 * (check.calibration_error or 0):.1f} percentage points on average: "
-        f"{promised:.0%} of the customers were expected to buy, {check.bought / check.customers:.0%} did. A change of season "
-        "is the usual reason; trust who comes before whom more than the numbers.",
+        f"{promised:.0%} of the customers were expected to buy, {check.bought / check.customers:.0%} did. A change of "
+        "season is the usual reason; trust who comes before whom more than the numbers.",
     )

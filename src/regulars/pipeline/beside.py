@@ -10,11 +10,13 @@ import ibis.expr.types as ir
 
 from regulars.backtesting import Backtest, PastOptions, look_back_all, rehearse
 from regulars.cleaning import Cleaned, Returns, Rule, clean
+from regulars.errors import OptionError, listed
 from regulars.features import build_histories, build_rfm
 from regulars.pipeline.ahead import describe, learn_forecaster
 from regulars.pipeline.facts import Valuation
 from regulars.reading import Orders, read
 from regulars.schema import FORECASTS, Columns
+from regulars.valuing import PARAMETERS
 
 __all__ = ["backtest", "value"]
 
@@ -72,6 +74,9 @@ def backtest(
     >>> found.horizon_days, str(found.cut), [(one.name, round(one.share, 2)) for one in found.segments][0]
     (89, '2024-09-27', ('Loyal high-value', 0.89))
     """
+    _check(model=model, horizon_days=horizon_days)
+    if k is not None and k < 2:
+        raise OptionError(f"k is {k!r}.", hint="Ask for 2 segments or more, or leave k out.")
     options = PastOptions(
         returns=returns, all_products=all_products, rules=tuple(rules), scale=scale, model=model, seed=seed
     )
@@ -138,6 +143,7 @@ def value(
     >>> found.customers_total, found.customers.columns[1:4]
     (594, ('recency_days', 'frequency', 'monetary'))
     """
+    _check(model=model, margin=margin, discount=discount, horizon_days=horizon_days)
     options = PastOptions(returns=returns, all_products=all_products, rules=tuple(rules), model=model)
     orders, cleaned, day = _cleaned(source, columns, as_of, options, progress, reading)
     tell = progress or _silent
@@ -170,6 +176,17 @@ def value(
         ),
         histories=_for_pymc(people),
     )
+
+
+def _check(*, model: str, horizon_days: int | None, margin: float = 1.0, discount: float = 0.0) -> None:
+    """Refuse what cannot be before anything is read."""
+    if model not in PARAMETERS:
+        raise OptionError(f"There is no purchase model {model!r}.", hint=f"Choose one of {listed(PARAMETERS)}.")
+    if horizon_days is not None and horizon_days < 1:
+        raise OptionError(f"The horizon is {horizon_days} days.", hint="Give a number of days such as 91.")
+    for name, number, example in (("margin", margin, "0.4"), ("discount", discount, "0.1")):
+        if not 0 <= number < float("inf"):
+            raise OptionError(f"{name} is {number}.", hint=f"Give a share such as {example}.")
 
 
 def _for_pymc(people: ir.Table) -> ir.Table:

@@ -217,6 +217,8 @@ def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options,
     asked = Options(**(base | own))
     if asked.k is not None and (not isinstance(asked.k, int) or asked.k < 2):
         raise OptionError(f"k is {asked.k!r}.", hint="Ask for 2 segments or more, or leave k out.")
+    if asked.horizon_days is not None and asked.horizon_days < 1:
+        raise OptionError(f"The horizon is {asked.horizon_days} days.", hint="Give a number of days such as 91.")
     return asked, reading
 
 
