@@ -39,6 +39,8 @@ OPTIONAL_ORDERS: dict[str, str] = {
     "country": "string",
     "currency": "string",
     "email": "string",
+    "phone": "string",
+    "consent": "string",
 }
 
 #: The three measures that scores and clusters are made of: days, orders, money.
@@ -111,8 +113,8 @@ class Columns:
     ----------
     customer_id, order_id, ordered_at, quantity, unit_price, amount
         Who bought, in which order, when, how many, at which price each, for how much in all.
-    product_id, product, country, currency, email
-        Optional.
+    product_id, product, country, currency, email, phone, consent
+        Optional; `consent` is whether the customer agreed to marketing, as the source says it.
 
     Examples
     --------
@@ -131,6 +133,8 @@ class Columns:
     country: str | None = None
     currency: str | None = None
     email: str | None = None
+    phone: str | None = None
+    consent: str | None = None
 
     def given(self) -> dict[str, str]:
         """Only the columns that were named, by our name."""
