@@ -13,6 +13,7 @@ from typing import Any
 import ibis.expr.types as ir
 import numpy as np
 
+from regulars.cleaning.matching import md5
 from regulars.clustering import MIN_CUSTOMERS, SCALES, AutoKMeans, Cells, Floats, Scale, cluster_centres, fit_scale
 from regulars.errors import NotEnoughDataError
 from regulars.model import nearest_centre, points_of
@@ -125,7 +126,7 @@ def learn_scale(people: ir.Table, name: str) -> Scale:
     """
     start = fit_scale(np.zeros((1, 3)), name)
     if "yeo-johnson" in start.functions:
-        chosen = people.order_by(people["customer_id"].hexdigest("md5"), "customer_id").limit(SAMPLE)
+        chosen = people.order_by(md5(people["customer_id"]), "customer_id").limit(SAMPLE)
         table = chosen.select(**{m: chosen[m].cast("float64") for m in MEASURES}).to_pyarrow()
         start = fit_scale(np.column_stack([table[m].to_numpy() for m in MEASURES]), name)
     plain = replace(start, offsets=(0.0, 0.0, 0.0), divisors=(1.0, 1.0, 1.0))

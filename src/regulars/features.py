@@ -8,7 +8,7 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-from regulars.cleaning import Cleaned
+from regulars.cleaning import Cleaned, has_contacts, latest_contacts
 from regulars.cleaning.matching import any_row, same
 from regulars.schema import CUSTOMERS, HISTORIES
 
@@ -36,7 +36,7 @@ def build_features(bought: ir.Table | Cleaned, *, as_of: date, gaps: ir.Table | 
         `as_of`; `frequency`: distinct orders; `monetary`: net revenue, decimal; `tenure_days`: days from the first
         purchase to `as_of`; `median_gap_days`: between purchase days, null with one; `return_rate`: returned ÷ bought, by
         value, null for lines of your own; `products`: distinct, null where the source has none; `country`: where most of
-        the money came from.
+        the money came from. Then those of `schema.CONTACTS` that the source has.
 
     Notes
     -----
@@ -64,7 +64,10 @@ def build_features(bought: ir.Table | Cleaned, *, as_of: date, gaps: ir.Table | 
         people = people.mutate(return_rate=back / (back + people["monetary"].cast("float64")))
     else:
         people = people.mutate(return_rate=None)
-    return people.select(**_typed(people, CUSTOMERS))
+    contacts = _contacts(cut)
+    if contacts is None:
+        return people.select(**_typed(people, CUSTOMERS))
+    return _join(people.select(**_typed(people, CUSTOMERS)), contacts)
 
 
 def build_rfm(bought: ir.Table | Cleaned, *, as_of: date) -> ir.Table:
@@ -224,6 +227,12 @@ def _products(lines: ir.Table) -> ir.Table | None:
     if "product_id" not in lines.columns:
         return None
     return lines.group_by("customer_id").agg(products=lines["product_id"].nunique())
+
+
+def _contacts(bought: ir.Table | Cleaned) -> ir.Table | None:
+    if isinstance(bought, Cleaned):
+        return bought.contacts
+    return latest_contacts(bought) if has_contacts(bought) else None
 
 
 def _main_country(orders: ir.Table) -> ir.Table:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regulars.binning import SAMPLE
+from regulars.cleaning.matching import md5
 from regulars.schema import FORECASTS, MEASURES
 from regulars.valuing import (
     ChanceModel,
@@ -303,7 +304,7 @@ def learn_chances(people: ir.Table) -> ChanceModel:
 
     From all customers, or from 200,000 chosen by a hash of their id.
     """
-    chosen = people.order_by(people["customer_id"].hexdigest("md5"), "customer_id").limit(SAMPLE)
+    chosen = people.order_by(md5(people["customer_id"]), "customer_id").limit(SAMPLE)
     table = chosen.select("bought", **{name: chosen[name].cast("float64") for name in MEASURES}).to_pyarrow()
     return fit_chances(np.column_stack([table[name].to_numpy() for name in MEASURES]), table["bought"].to_numpy())
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from html import unescape
@@ -22,6 +20,7 @@ from regulars.charts import CONFIG, drawable
 from regulars.errors import OutputError
 from regulars.palette import colour
 from regulars.pipeline import Segmentation
+from regulars.placing import whole_files
 from regulars.profiling import Notable, Outlook, Segment
 from regulars.wording import counted, day, money, percent, slug, unit
 
@@ -88,18 +87,8 @@ def write_report(result: Segmentation, path: str | Path, *, turnable: bool = Fal
         raise OutputError(f"{path} is a folder.", hint="Give the name of a file, such as report.html.")
     if path.suffix.lower() not in (".html", ".htm") or (path.exists() and not path.is_file()):
         raise OutputError(f"{path} cannot be a page.", hint="Give a name that ends with .html, such as report.html.")
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(render_report(result, turnable=turnable), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write {path}: {error.strerror or error}.", hint="Choose a place that you may write to with -o."
-        ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with whole_files(path) as (draft,):
+        draft.write_text(render_report(result, turnable=turnable), encoding="utf-8")
     return path
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 
 __all__ = [
+    "CONTACTS",
     "CUSTOMERS",
     "FORECASTS",
     "HISTORIES",
@@ -61,6 +62,9 @@ CUSTOMERS: dict[str, str] = {
     "products": "int64",
     "country": "string",
 }
+
+#: How a customer can be reached, where the source says it: the latest that is not empty.
+CONTACTS: dict[str, str] = {"email": "string", "phone": "string", "consent": "string"}
 
 #: Added by scoring: 1 is worst, 5 (or the pack's highest level) is best.
 SCORES: dict[str, str] = {

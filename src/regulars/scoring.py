@@ -291,7 +291,7 @@ def _points(value: ir.Value, cuts: tuple[Cut, ...], *, smaller_is_better: bool =
     for cut in cuts:
         if cut is not None:
             limit = ibis.literal(cut, MONEY if isinstance(cut, Decimal) else "int64")
-            points = points + (value <= limit if smaller_is_better else value >= limit).cast("int8")
+            points = points + (value <= limit if smaller_is_better else value >= limit).ifelse(1, 0)
     return points.cast("int8")
 
 

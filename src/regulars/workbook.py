@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import math
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 from xlsxwriter import Workbook
 from xlsxwriter.exceptions import FileCreateError
@@ -24,6 +19,7 @@ from regulars.cleaning import Audit, AuditLine
 from regulars.errors import OptionError, OutputError
 from regulars.palette import colour
 from regulars.pipeline import Segmentation
+from regulars.placing import whole_files
 from regulars.profiling import Segment
 from regulars.wording import FORMULA
 
@@ -34,6 +30,8 @@ SHEET_ROWS = 1_048_576  # what a sheet of Excel can hold
 CELL_LETTERS = 32_767  # what a cell can hold
 WIDEST, WRAPPED = 60, 44  # letters across: a column on one line, a column of sentences
 BATCH = 10_000  # customers that are unpacked at a time
+
+_HINT = "Close the file if it is open in Excel, or choose a folder that you may write to."
 
 _FIRST_DAY = date(1900, 3, 1)  # earlier ones are no dates to Excel, or the wrong ones
 _FORMULA = re.compile(FORMULA)
@@ -202,14 +200,12 @@ def write_workbook(result: Segmentation, path: str | Path, *, most_customers: in
     """
     target = Path(path)
     _check(target, most_customers)
-    with _explained(target):
-        people = _customers(result, most_customers)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{target.name}.partial-{os.getpid()}-"
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=target.parent, ignore_cleanup_errors=True) as place:
-            draft = Path(place) / "workbook.xlsx"
+    people = _customers(result, most_customers)
+    with whole_files(target, hint=_HINT) as (draft,):
+        try:
             _write(draft, result, people)
-            draft.replace(target)
+        except FileCreateError as error:
+            raise error.args[0] from error  # what the system said
     return target
 
 
@@ -223,26 +219,6 @@ def _check(target: Path, most_customers: int) -> None:
         raise OutputError(f"Cannot write {target.name}: a workbook has another ending.", hint="End it with .xlsx.")
     if target.is_dir():
         raise OutputError(f"{target} is a folder.", hint="Give the name of a file, such as segments.xlsx.")
-
-
-@contextmanager
-def _explained(target: Path) -> Iterator[None]:
-    """Turn errors of the system and of the engine into one that says what to do."""
-    try:
-        yield
-    except (OSError, duckdb.Error, FileCreateError) as error:
-        cause = error.args[0] if isinstance(error, FileCreateError) else error
-        if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(cause):
-            raise OutputError(
-                f"The disk is full: cannot write {target}. Nothing was changed.",
-                hint="Make room, or choose another place.",
-            ) from error
-        if isinstance(error, duckdb.Error):
-            raise
-        raise OutputError(
-            f"Cannot write {target}: {getattr(cause, 'strerror', None) or cause}.",
-            hint="Close the file if it is open in Excel, or choose a folder that you may write to.",
-        ) from error
 
 
 def _customers(result: Segmentation, most: int) -> pa.Table:

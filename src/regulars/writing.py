@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import csv
 import ctypes
-import errno
 import json
 import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -25,6 +23,7 @@ import pyarrow.parquet as pq
 from regulars.errors import OutputError
 from regulars.figures import draw_figures
 from regulars.pipeline import Assignment, Segmentation, Valuation
+from regulars.placing import explained, whole_files
 from regulars.profiling import at_risk
 from regulars.reporting import write_report
 from regulars.wording import FORMULA, slug
@@ -32,6 +31,8 @@ from regulars.wording import FORMULA, slug
 __all__ = [
     "fill_run",
     "fill_valuation",
+    "for_spreadsheets",
+    "most_read_first",
     "open_folder",
     "write_assignment",
     "write_orders",
@@ -224,7 +225,7 @@ def fill_valuation(place: Path, result: Valuation) -> None:
     table = result.customers.order_by("customer_id")
     table.to_parquet(place / "customers.parquet")
     if result.customers_total <= CSV_LIMIT:
-        _for_spreadsheets(table).to_csv(place / "customers.csv")
+        for_spreadsheets(table).to_csv(place / "customers.csv")
     result.histories.order_by("customer_id").to_csv(place / "pymc_marketing.csv")
     _write_json(place / "facts.json", result.to_dict())
     _write_json(
@@ -247,14 +248,8 @@ def write_orders(table: pa.Table, path: str | Path) -> Path:
         raise OutputError(f"Cannot write {path.name}: its ending is not known.", hint="End it with .csv or .parquet.")
     if path.is_dir():
         raise OutputError(f"{path} is a folder.", hint="Give the name of a file, such as orders.csv.")
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    with _explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            writers[path.suffix.lower()](table, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with whole_files(path) as (draft,):
+        writers[path.suffix.lower()](table, draft)
     return path
 
 
@@ -270,13 +265,13 @@ def open_folder(folder: str | Path) -> Iterator[Path]:
     """
     target = Path(folder).absolute()
     _check_place(target)
-    with _explained(target):
+    with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
         place = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-{os.getpid()}-", dir=target.parent))
     try:
         place.chmod(0o777 & ~_umask())
-        with _explained(target):
+        with explained(target):
             yield place
             _keep_foreign(target, place)
             _swap(place, target)
@@ -335,26 +330,6 @@ def _swap(place: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-@contextmanager
-def _explained(target: Path) -> Iterator[None]:
-    """Turn errors of the system and of the engine into one that says what to do."""
-    try:
-        yield
-    except (OSError, duckdb.Error) as error:
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
-        if full:
-            raise OutputError(
-                f"The disk is full: cannot write {target}. Nothing was changed.",
-                hint="Make room, or choose another place with -o.",
-            ) from error
-        if isinstance(error, duckdb.Error):
-            raise
-        raise OutputError(
-            f"Cannot write {target}: {error.strerror or error}.",
-            hint="Choose a folder that you may write to with -o.",
-        ) from error
-
-
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
@@ -362,11 +337,10 @@ def _umask() -> int:
 
 
 def _write_customers(place: Path, customers: ir.Table, *, with_csv: bool) -> None:
-    order = [*_FIRST, *(name for name in customers.columns if name not in _FIRST)]
-    table = customers.select(order).order_by("customer_id")
+    table = customers.select(most_read_first(customers.columns)).order_by("customer_id")
     table.to_parquet(place / "customers.parquet")
     if with_csv:
-        _for_spreadsheets(table).to_csv(place / "customers.csv")
+        for_spreadsheets(table).to_csv(place / "customers.csv")
 
 
 def _write_audiences(folder: Path, result: Segmentation) -> None:
@@ -376,7 +350,7 @@ def _write_audiences(folder: Path, result: Segmentation) -> None:
     for segment in result.segments:
         members = result.customers.filter(result.customers["segment_id"] == segment.id)
         members = members.order_by(members["monetary"].desc(), "customer_id").select(names)
-        _for_spreadsheets(members).to_csv(folder / f"{slug(segment.name)}.csv")
+        for_spreadsheets(members).to_csv(folder / f"{slug(segment.name)}.csv")
 
 
 def _write_at_risk(path: Path, result: Segmentation, *, limit: float) -> None:
@@ -385,11 +359,22 @@ def _write_at_risk(path: Path, result: Segmentation, *, limit: float) -> None:
     names = ["customer_id", "revenue_at_risk", "p_active", "recency_days", "frequency", "monetary", "segment"]
     names += [name for name in ("country", "email") if name in people.columns]
     people = people.order_by(people["revenue_at_risk"].desc(), people["monetary"].desc(), "customer_id").select(names)
-    _for_spreadsheets(people).to_csv(path)
+    for_spreadsheets(people).to_csv(path)
 
 
-def _for_spreadsheets(table: ir.Table) -> ir.Table:
-    """Money to the cent, other numbers rounded, and no text that a spreadsheet would run as a formula."""
+def most_read_first(columns: Iterable[str]) -> list[str]:
+    """Columns of the customers in the order in which they are written.
+
+    Examples
+    --------
+    >>> most_read_first(["country", *_FIRST[::-1], "email"])[-3:]
+    ['segment', 'country', 'email']
+    """
+    return [*_FIRST, *(name for name in columns if name not in _FIRST)]
+
+
+def for_spreadsheets(table: ir.Table) -> ir.Table:
+    """Money to the cent, other numbers rounded, and no text that a spreadsheet would run as a formula; no query."""
     changed: dict[str, ir.Value] = {}
     for name, kind in table.schema().items():
         if kind.is_decimal():

@@ -182,7 +182,7 @@ def look_back(orders: Orders, cleaned: Cleaned, window: Window, *, options: Past
     people = _join(people, build_histories(past, as_of=window.cut))
     people = _join(people, _after(cleaned, window))
     nothing: dict[str, ir.Value] = {
-        "bought": people["orders_after"].notnull().cast("int64"),
+        "bought": people["orders_after"].notnull().ifelse(1, 0),
         "orders_after": people["orders_after"].fill_null(0),
         "revenue_after": people["revenue_after"].fill_null(0),
     }

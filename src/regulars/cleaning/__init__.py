@@ -6,6 +6,19 @@ rows in = rows kept + rows per reason; amount in = amount kept + amount per reas
 
 from regulars.cleaning.auditing import Audit, AuditLine
 from regulars.cleaning.cleaner import Cleaned, clean
+from regulars.cleaning.contacts import consents, has_contacts, latest_contacts, refuses
 from regulars.cleaning.rules import Returns, Rule, rules_for
 
-__all__ = ["Audit", "AuditLine", "Cleaned", "Returns", "Rule", "clean", "rules_for"]
+__all__ = [
+    "Audit",
+    "AuditLine",
+    "Cleaned",
+    "Returns",
+    "Rule",
+    "clean",
+    "consents",
+    "has_contacts",
+    "latest_contacts",
+    "refuses",
+    "rules_for",
+]

@@ -11,6 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from regulars.cleaning.auditing import Audit, Counts, count_reasons, count_survivors, write_audit
+from regulars.cleaning.contacts import has_contacts, latest_contacts
 from regulars.cleaning.copies import find_copies, numbered, repeated, surplus, without
 from regulars.cleaning.grouping import correct_orders, count_losses, group_orders, number_countries
 from regulars.cleaning.matching import any_row, same
@@ -41,6 +42,9 @@ class Cleaned:
         `customer_id`, `returned_amount`: money taken back per customer.
     products
         `customer_id`, `products`: how many different products are left; `None` where the source has none. Lazy.
+    contacts
+        `customer_id` and those of `schema.CONTACTS` that the source has: the latest that any line of the customer says,
+        also one that was set aside; `None` where the source has none of them. Lazy.
     """
 
     table: ir.Table
@@ -48,6 +52,7 @@ class Cleaned:
     audit: Audit
     returned: ir.Table
     products: ir.Table | None
+    contacts: ir.Table | None
     _lines: _Lines = field(repr=False)
 
     @property
@@ -153,6 +158,7 @@ def clean(
         audit=audit,
         returned=lines.returned(),
         products=lines.products(),
+        contacts=latest_contacts(orders.table, as_of=as_of) if has_contacts(orders.table) else None,
         _lines=lines,
     )
 

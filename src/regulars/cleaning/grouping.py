@@ -134,8 +134,8 @@ def count_losses(*, copies: ir.Table | None, changed: ir.Table | None) -> Any:
         parts.append(
             _loss(
                 changed,
-                gone=(changed["_reason"] != KEPT).cast("int64"),
-                bought=(changed["_reason"] == RETURNED).cast("int64"),
+                gone=(changed["_reason"] != KEPT).ifelse(1, 0),
+                bought=(changed["_reason"] == RETURNED).ifelse(1, 0),
                 money=back.ifelse(changed["amount"], changed["_undone"]),
             )
         )

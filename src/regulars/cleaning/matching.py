@@ -9,9 +9,10 @@ from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-__all__ = ["any_row", "can_hash", "native", "row_hash", "same"]
+__all__ = ["any_row", "can_hash", "md5", "native", "row_hash", "same"]
 
 
 def can_hash(table: ir.Table) -> bool:
@@ -37,6 +38,13 @@ def native(name: str, kinds: tuple[dt.DataType, ...], result: dt.DataType) -> An
     places = [Parameter(f"cell_{i}", Parameter.POSITIONAL_ONLY) for i in range(len(kinds))]
     function.__signature__ = Signature(places)  # type: ignore[attr-defined]
     return ibis.udf.scalar.builtin(name=name, signature=(kinds, result))(function)
+
+
+def md5(cell: ir.StringValue) -> ir.StringValue:
+    """MD5 of a text as hexadecimal digits, the same on every engine; by the engine's own function where ibis has none."""
+    if cell.get_backend().has_operation(ops.HexDigest):
+        return cell.hexdigest("md5")
+    return native("md5", (dt.string,), dt.string)(cell)
 
 
 def any_row(table: ir.Table) -> bool:

@@ -64,6 +64,8 @@ def rules_for(
         chosen.append(_rule("unreadable", "a cell that cannot be read", lambda t: t["unreadable"].notnull()))
     if "other_currency" in table.columns:
         chosen.append(_rule("other currency", "not in the chosen currency", lambda t: t["other_currency"]))
+    if "excluded" in table.columns:
+        chosen.extend(_rule(name, title, _is_excluded(name)) for name, title in layout.reasons.items())
     chosen.append(_rule("no customer", "no customer", lambda t: t["customer_id"].isnull()))
     chosen.append(_rule("no date", "no date", lambda t: t["ordered_at"].isnull()))
     chosen.append(_rule("no amount", "no quantity, price or amount", _no_amount(orders)))
@@ -89,6 +91,11 @@ def rules_for(
 
 def _rule(name: str, title: str, drop: Callable[[ir.Table], ir.BooleanValue]) -> Rule:
     return Rule(name=name, title=title, drop=drop)
+
+
+def _is_excluded(reason: str) -> Callable[[ir.Table], ir.BooleanValue]:
+    """Lines that the layout of the export says are no purchase, for this reason."""
+    return lambda t: t["excluded"] == reason
 
 
 def _midnight(day: date) -> ir.TimestampScalar:

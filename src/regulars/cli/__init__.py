@@ -1,6 +1,7 @@
 """The command line: parse and print only."""
 
-from regulars.cli import foretelling as foretelling  # its commands, and the next one's, join those of `commands`
+from regulars.cli import databasing as databasing  # its command, and those of the next two, join those of `commands`
+from regulars.cli import foretelling as foretelling
 from regulars.cli import inspecting as inspecting
 from regulars.cli.commands import main
 

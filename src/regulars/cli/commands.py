@@ -25,6 +25,7 @@ from regulars.cli.options import (
     MemoryLimit,
     OnReturns,
     OnUnreadable,
+    Query,
     ReturnsPolicy,
     RunFolder,
     ScaleName,
@@ -95,6 +96,7 @@ def check(
     map_: Map = None,
     layout: LayoutName = None,
     sheet: Sheet = None,
+    query: Query = None,
     dayfirst: DayFirst = None,
     currency: Currency = None,
     unreadable: OnUnreadable = Unreadable.error,
@@ -111,7 +113,7 @@ def check(
     from regulars.cli import progress, screens
     from regulars.reading import read
 
-    reading = reading_options(layout, sheet, dayfirst, currency, unreadable)
+    reading = reading_options(layout, sheet, dayfirst, currency, unreadable, query=query)
     machine = machine_options(memory_limit, threads, temp_dir)
     made = planned(source, machine, stages=("Reading", "Cleaning"))
     with progress.stages(made, quiet=as_json) as tell, engine(machine):
@@ -158,6 +160,7 @@ def segment(
     map_: Map = None,
     layout: LayoutName = None,
     sheet: Sheet = None,
+    query: Query = None,
     dayfirst: DayFirst = None,
     currency: Currency = None,
     unreadable: OnUnreadable = Unreadable.error,
@@ -184,7 +187,7 @@ def segment(
     from regulars import writing
     from regulars.cli import progress, screens
 
-    options = reading_options(layout, sheet, dayfirst, currency, unreadable) | {
+    options = reading_options(layout, sheet, dayfirst, currency, unreadable, query=query) | {
         "columns": columns_of(map_),
         "k": k,
         "scale": scale.value,
@@ -217,6 +220,7 @@ def assign(
     map_: Map = None,
     layout: LayoutName = None,
     sheet: Sheet = None,
+    query: Query = None,
     dayfirst: DayFirst = None,
     currency: Currency = None,
     unreadable: OnUnreadable = Unreadable.error,
@@ -233,7 +237,7 @@ def assign(
     from regulars.reading import read
 
     learned = load_model(model)
-    reading = reading_options(layout, sheet, dayfirst, currency, unreadable)
+    reading = reading_options(layout, sheet, dayfirst, currency, unreadable, query=query)
     machine = machine_options(memory_limit, threads, temp_dir)
     made = planned(source, machine, output=output, stages=("Reading", "Assigning", "Writing customers"))
     with progress.stages(made, quiet=as_json) as tell, engine(machine):

@@ -24,6 +24,7 @@ from regulars.cli.options import (
     MemoryLimit,
     OnReturns,
     OnUnreadable,
+    Query,
     ReturnsPolicy,
     RunFolder,
     ScaleName,
@@ -78,6 +79,7 @@ def backtest(
     map_: Map = None,
     layout: LayoutName = None,
     sheet: Sheet = None,
+    query: Query = None,
     dayfirst: DayFirst = None,
     currency: Currency = None,
     unreadable: OnUnreadable = Unreadable.error,
@@ -109,7 +111,7 @@ def backtest(
             as_of=day_of(as_of),
             seed=seed,
             progress=tell,
-            **reading_options(layout, sheet, dayfirst, currency, unreadable),
+            **reading_options(layout, sheet, dayfirst, currency, unreadable, query=query),
             **machine,
         )
     if as_json:
@@ -131,6 +133,7 @@ def value(
     map_: Map = None,
     layout: LayoutName = None,
     sheet: Sheet = None,
+    query: Query = None,
     dayfirst: DayFirst = None,
     currency: Currency = None,
     unreadable: OnUnreadable = Unreadable.error,
@@ -165,7 +168,7 @@ def value(
             all_products=all_products,
             as_of=day_of(as_of),
             progress=tell,
-            **reading_options(layout, sheet, dayfirst, currency, unreadable),
+            **reading_options(layout, sheet, dayfirst, currency, unreadable, query=query),
             **machine,
         )
         tell("Writing customers", 0, 0)

@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from regulars.cli.commands import app
-from regulars.cli.options import AsJson, print_json
+from regulars.cli.options import (
+    AsJson,
+    Currency,
+    DayFirst,
+    LayoutName,
+    Map,
+    MemoryLimit,
+    OnUnreadable,
+    Sheet,
+    Source,
+    TempDir,
+    Threads,
+    Unreadable,
+    columns_of,
+    day_of,
+    engine,
+    machine_options,
+    planned,
+    print_json,
+    reading_options,
+)
 from regulars.errors import OptionError
+
+
+class ToolName(StrEnum):
+    """Tools that import lists, as in `audiences.TOOLS`."""
+
+    klaviyo = "klaviyo"
+    mailchimp = "mailchimp"
+    shopify_tags = "shopify-tags"
+    meta = "meta"
+    google = "google"
+    csv = "csv"
+
+
+AUDIENCE = "Lists of customers"
 
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=True)]
 
@@ -58,11 +94,126 @@ def export(
         Path | None,
         typer.Option(help="An Excel workbook: segments, customers, audit, definitions.", show_default=False),
     ] = None,
+    segment: Annotated[
+        str | None,
+        typer.Option(
+            help="A list of the customers of this segment or group, or at-risk.",
+            show_default=False,
+            rich_help_panel=AUDIENCE,
+        ),
+    ] = None,
+    tool: Annotated[
+        ToolName, typer.Option("--for", help="The tool that imports the list.", rich_help_panel=AUDIENCE)
+    ] = ToolName.csv,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The list; ends with .csv.", show_default=False, rich_help_panel=AUDIENCE),
+    ] = None,
+    holdout: Annotated[
+        str | None,
+        typer.Option(
+            help="Share that is left out as a control group, such as 10%.",
+            show_default=False,
+            rich_help_panel=AUDIENCE,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another control group.", rich_help_panel=AUDIENCE)] = 0,
+    as_json: AsJson = False,
 ) -> None:
-    """Write tables of a run for other people."""
+    """Write tables of a run for other people, and lists of customers for other tools."""
     from regulars import runs, workbook
 
-    if excel is None:
-        raise OptionError("Nothing was asked for.", hint="Say where to, such as --excel customers.xlsx.")
-    written = workbook.write_workbook(runs.open_run(run), excel)
-    typer.echo(f"{written} is written.")
+    if excel is None and segment is None:
+        raise OptionError(
+            "Nothing was asked for.",
+            hint='Say what, such as --excel customers.xlsx, or --segment "At Risk" --for klaviyo -o at_risk.csv.',
+        )
+    if (segment is None) != (output is None):
+        raise OptionError(
+            "A list needs both --segment and -o.", hint='Such as --segment "At Risk" --for klaviyo -o at_risk.csv.'
+        )
+    if segment is None and holdout is not None:
+        raise OptionError("--holdout is for a list.", hint='Say of whom, such as --segment "At Risk".')
+    share = _share(holdout)
+    result = runs.open_run(run)
+    if excel is not None:
+        written = workbook.write_workbook(result, excel)
+        if not as_json:
+            typer.echo(f"{written} is written.")
+    if segment is not None and output is not None:
+        from regulars import audiences
+        from regulars.cli import campaigns
+
+        audience = audiences.build_audience(result, segment, tool=tool.value, holdout=share, seed=seed)
+        files = audiences.write_audience(audience, output, day=date.today())
+        if as_json:
+            print_json(audience.to_dict() | {"files": [str(file) for file in files]})
+        else:
+            campaigns.show_audience(audience, files)
+
+
+@app.command()
+def measure(
+    source: Source,
+    exported: Annotated[
+        Path, typer.Option("--export", help="The list that was exported with --holdout.", show_default=False)
+    ],
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from",
+            formats=["%Y-%m-%d"],
+            help="First day that counts; default: the day of the export.",
+            show_default=False,
+        ),
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(help="How many days count; default: up to the last order.", show_default=False)
+    ] = None,
+    map_: Map = None,
+    layout: LayoutName = None,
+    sheet: Sheet = None,
+    dayfirst: DayFirst = None,
+    currency: Currency = None,
+    unreadable: OnUnreadable = Unreadable.error,
+    memory_limit: MemoryLimit = None,
+    threads: Threads = None,
+    temp_dir: TempDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a campaign: later orders of those who got it against those of the control group. Writes nothing."""
+    from regulars import audiences
+    from regulars.cli import campaigns, progress
+
+    record = audiences.load_record(exported)
+    machine = machine_options(memory_limit, threads, temp_dir)
+    made = planned(source, machine, stages=("Reading", "Cleaning"))
+    with progress.stages(made, quiet=as_json) as tell, engine(machine):
+        tell("Reading", 0, 0)
+        found = audiences.measure_campaign(
+            record,
+            source,
+            start=day_of(start),
+            days=days,
+            columns=columns_of(map_),
+            **reading_options(layout, sheet, dayfirst, currency, unreadable),
+            **machine,
+        )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        campaigns.show_campaign(found)
+
+
+def _share(text: str | None) -> float:
+    """Turn ``10%`` or ``0.1`` into a share."""
+    if text is None:
+        return 0.0
+    plain = text.strip()
+    try:
+        share = float(plain.removesuffix("%")) / (100 if plain.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 < share < 1:
+        raise OptionError(f"Cannot hold out {text!r}.", hint="Give a share, such as 10% or 0.1.")
+    return share

@@ -48,7 +48,11 @@ READING, CLEANING, SEGMENTS, AHEAD = "Reading", "Cleaning", "Segments", "Looking
 MACHINE, OUTPUT = "Machine", "Output"
 
 Source = Annotated[
-    str, typer.Argument(help="CSV, Parquet or Excel file, a folder or a glob of files.", show_default=False)
+    str,
+    typer.Argument(
+        help="CSV, Parquet or Excel file, a folder or a glob of files; or postgres://user@host/shop?table=order_lines.",
+        show_default=False,
+    ),
 ]
 Map = Annotated[
     list[str] | None,
@@ -59,6 +63,12 @@ LayoutName = Annotated[
     typer.Option(help="Layout by name, or your own TOML file; recognised otherwise.", rich_help_panel=READING),
 ]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.", rich_help_panel=READING)]
+Query = Annotated[
+    Path | None,
+    typer.Option(
+        help="File with a SELECT for a database, instead of a table.", show_default=False, rich_help_panel=READING
+    ),
+]
 DayFirst = Annotated[
     bool | None,
     typer.Option("--dayfirst/--monthfirst", help="How 1/2/2024 is meant.", show_default=False, rich_help_panel=READING),
@@ -145,12 +155,19 @@ def planned(
 
 
 def reading_options(
-    layout: str | None, sheet: str | None, dayfirst: bool | None, currency: str | None, unreadable: Unreadable
+    layout: str | None,
+    sheet: str | None,
+    dayfirst: bool | None,
+    currency: str | None,
+    unreadable: Unreadable,
+    *,
+    query: Path | None = None,
 ) -> dict[str, Any]:
     """Options of `regulars.read`."""
     return {
         "layout": layout,
         "sheet": sheet,
+        "query": query,
         "dayfirst": dayfirst,
         "currency": currency,
         "unreadable": unreadable.value.replace("-", "_"),

@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 from regulars.backtesting import Backtest
 from regulars.binning import learn_clusters, many
 from regulars.cleaning import Cleaned, Rule, clean
+from regulars.cleaning.matching import md5
 from regulars.clustering import AutoKMeans
 from regulars.errors import OptionError
 from regulars.features import build_features, build_histories, find_gaps, purchase_gaps
@@ -40,7 +41,7 @@ from regulars.profiling import (
     with_value_percentile,
 )
 from regulars.reading import Orders, read
-from regulars.schema import CUSTOMERS, FORECASTS, HISTORIES, LABELS, SCORES, Columns
+from regulars.schema import CONTACTS, CUSTOMERS, FORECASTS, HISTORIES, LABELS, SCORES, Columns
 from regulars.scoring import RulePack, learn_cuts, load_pack, score
 
 __all__ = ["READING_OPTIONS", "assign", "segment"]
@@ -76,8 +77,8 @@ def segment(
     progress
         Called with the stage in words, steps done and steps in all.
     **more
-        Fields of `Options`, and reading options: `layout`, `sheet`, `dayfirst`, `currency`, `unreadable`, `memory_limit`,
-        `threads`, `temp_dir`.
+        Fields of `Options`, and reading options: `layout`, `sheet`, `query`, `dayfirst`, `currency`, `unreadable`,
+        `memory_limit`, `threads`, `temp_dir`.
 
     Returns
     -------
@@ -177,7 +178,8 @@ def assign(
     as_of
         Day from which recency is counted; default: the day after the last day of the source.
     **reading
-        Reading options: `layout`, `sheet`, `dayfirst`, `currency`, `unreadable`, `memory_limit`, `threads`, `temp_dir`.
+        Reading options: `layout`, `sheet`, `query`, `dayfirst`, `currency`, `unreadable`, `memory_limit`, `threads`,
+        `temp_dir`.
     """
     orders = source if isinstance(source, Orders) else read(source, columns=columns, **reading)
     cleaned = clean(orders, returns=model.returns, all_products=model.all_products, as_of=as_of)  # type: ignore[arg-type]
@@ -201,7 +203,7 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 READING_OPTIONS = (
-    "layout", "sheet", "dayfirst", "currency", "unreadable", "memory_limit", "threads", "temp_dir",
+    "layout", "sheet", "query", "dayfirst", "currency", "unreadable", "memory_limit", "threads", "temp_dir",
 )  # fmt: skip
 
 
@@ -255,7 +257,10 @@ def _described(
     """Number the segments by value, name them, and gather every fact."""
     backtest, note = judged
     scored = score(people, model.cuts, pack=model.pack)
-    numbered = _kept(model.label(scored).select(*CUSTOMERS, *SCORES, "value_percentile", "segment_id"), count)
+    contacts = [name for name in CONTACTS if name in people.columns]
+    numbered = _kept(
+        model.label(scored).select(*CUSTOMERS, *contacts, *SCORES, "value_percentile", "segment_id"), count
+    )
     profiles = profile_segments(numbered, model.gaps)
     best_first = sorted(profiles, key=lambda p: (-p.value_percentile, p.id))
     order = [profile.id for profile in best_first]
@@ -342,9 +347,7 @@ def _listed(orders: ir.Table) -> ir.Table:
 
 def _sample(labelled: ir.Table) -> Sample:
     """Customers for pictures, the same ones every time: those whose ids have the smallest MD5; one query."""
-    chosen = (
-        labelled.mutate(_place=labelled["customer_id"].hexdigest("md5")).order_by("_place", "customer_id").limit(SAMPLE)
-    )
+    chosen = labelled.mutate(_place=md5(labelled["customer_id"])).order_by("_place", "customer_id").limit(SAMPLE)
     table = chosen.select(
         "recency_days", "frequency", chosen["monetary"].cast("float64").name("monetary"), "segment_id"
     ).to_pyarrow()

@@ -165,7 +165,8 @@ def with_value_percentile(customers: ir.Table) -> ir.Table:
     """Add `value_percentile`: mean of the mid-percentiles of frequency and monetary value, 0 to 1; no query."""
     for measure in ("frequency", "monetary"):
         values = customers.group_by(_value=customers[measure]).agg(_n=customers.count())
-        up_to, everyone = values["_n"].sum().over(order_by="_value", rows=(None, 0)), values["_n"].sum().over()
+        up_to = values["_n"].sum().over(order_by="_value", rows=(None, 0)).cast("float64")
+        everyone = values["_n"].sum().over().cast("float64")
         place = ((up_to - values["_n"]) / everyone + up_to / everyone) / 2
         places = values.select("_value", **{f"_{measure}_place": place})
         customers = customers.left_join(places, customers[measure] == places["_value"]).drop("_value")
@@ -195,7 +196,7 @@ def profile_segments(labelled: ir.Table, gaps: Gaps) -> tuple[Profile, ...]:
         orders=labelled["frequency"].sum(),
         revenue=labelled["monetary"].sum(),
         value_percentile=labelled["value_percentile"].mean(),
-        new_share=(labelled["tenure_days"] <= gaps.p90).mean(),
+        new_share=(labelled["tenure_days"] <= gaps.p90).ifelse(1, 0).cast("float64").mean(),
         **{f"_{name}": value for name, value in quartiles.items()},
     )
     rows = facts.order_by("segment_id").to_pyarrow().to_pylist()

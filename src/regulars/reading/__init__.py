@@ -4,14 +4,19 @@
 
     opening ── loading, sniffing, plain, workbooks    bytes → cells
     connecting, fingerprints           our own DuckDB; sha256 of the files
-    recognising                        header → our fields (layouts/*.toml and the user's mapping)
+    exports                            what is known about the exports of shops (layouts/*.toml)
+    recognising                        header → our fields (a layout and the user's mapping)
+    arranging                          cells of a known export: fill down, choose, and say what is no purchase
     understanding ── evidence, dates, numbers, texts    cells → typed columns of `schema.ORDERS`
+    composing                          fields → columns of order lines
+    sharing                            money of whole orders → their lines, to the cent
     orders                             `read`, which ties them together, and `Orders`, which it gives back
     sizing                             how large a source is, before it is read
 """
 
+from regulars.reading.exports import Layout, layouts
 from regulars.reading.orders import Orders, read
-from regulars.reading.recognising import Layout, Match, layouts
+from regulars.reading.recognising import Match
 from regulars.reading.sizing import Size, estimate_size
 
 __all__ = ["Layout", "Match", "Orders", "Size", "estimate_size", "layouts", "read"]

@@ -97,8 +97,8 @@ def undecided(text: ir.StringValue) -> ir.BooleanValue:
     return (first != second) & (first <= 12) & (second <= 12)
 
 
-def style(counts: Mapping[str, int], *, dayfirst: bool | None) -> DateStyle:
-    """Decide from the counts how a column is written.
+def style(counts: Mapping[str, int], *, dayfirst: bool | None, said: str = "as you said") -> DateStyle:
+    """Decide from the counts how a column is written; `said` names who settles `dayfirst`.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def style(counts: Mapping[str, int], *, dayfirst: bool | None) -> DateStyle:
     decided = dayfirst
     notes = [f"Dates are written {SPOKEN[name]}." for name in forms if name in SPOKEN]
     if "year_last" in forms:
-        why = "as you said"
+        why = said
         if dayfirst is None and bool(first) != bool(second):
             decided = first > 0
             part, cells = ("first", first) if decided else ("second", second)

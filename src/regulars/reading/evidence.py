@@ -13,6 +13,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 
 from regulars.reading import dates, numbers, texts
+from regulars.reading.exports import ORDER_MONEY
 from regulars.schema import MONEY
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     Counts = Mapping[str, int]
 
 NUMBERS = ("quantity", "unit_price", "amount")
+ALL_NUMBERS = (*NUMBERS, *ORDER_MONEY)
 IDS = ("customer_id", "order_id", "product_id")
-TEXTS = ("product", "country", "email")
+TEXTS = ("product", "country", "email", "phone", "consent")
 FEW = ("product_id", "product", "country")
 MOST = Decimal(90_000_000_000_000)
 EXACT = 2**53
@@ -86,8 +88,10 @@ def look(opened: Opened, found: Recognised) -> Facts:
     """Count what decides how the columns are read; one query, two where nearly every customer needs care."""
     source = opened.table
     columns = {match.field: source[match.column] for match in found.matches}
-    asked = [field for field in ("ordered_at", *NUMBERS) if field in columns and is_text(columns[field], field=field)]
-    typed = [field for field in (*NUMBERS, *IDS) if field in columns and _has_bounds(columns[field], field=field)]
+    asked = [
+        field for field in ("ordered_at", *ALL_NUMBERS) if field in columns and is_text(columns[field], field=field)
+    ]
+    typed = [field for field in (*ALL_NUMBERS, *IDS) if field in columns and _has_bounds(columns[field], field=field)]
     cells = {
         field: columns[field]
         for field in (*IDS, *TEXTS)
@@ -146,7 +150,9 @@ def number_as_text(cell: ir.Value) -> ir.Value:
 def _has_bounds(cell: ir.Value, *, field: str) -> bool:
     """Bounds help where a cast can be proven to fit, on engines that would try it otherwise."""
     able = cell.get_backend().has_operation(ops.TryCast)
-    return able and isinstance(cell.type(), (dt.Integer, dt.Floating, dt.Decimal) if field in NUMBERS else dt.Floating)
+    return able and isinstance(
+        cell.type(), (dt.Integer, dt.Floating, dt.Decimal) if field in ALL_NUMBERS else dt.Floating
+    )
 
 
 def _bounds(cell: ir.Value, *, field: str) -> dict[str, ir.Value]:
@@ -154,7 +160,7 @@ def _bounds(cell: ir.Value, *, field: str) -> dict[str, ir.Value]:
     told: dict[str, ir.Value] = {"low": cell.min(), "high": cell.max()}
     if isinstance(kind, dt.Floating):
         told["odd"] = cell.isnan().sum()
-    if isinstance(kind, dt.Floating | dt.Decimal) and field not in ("unit_price", "amount"):
+    if isinstance(kind, dt.Floating | dt.Decimal) and field in ("quantity", *IDS):
         told["broken"] = (cell % 1 != 0).sum()
     return told
 

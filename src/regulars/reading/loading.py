@@ -39,6 +39,7 @@ def open_text(paths: Sequence[Path], *, told: Machine, known: Known) -> Opened:
     fingerprint = fingerprinting(paths)
     con = connect(told)
     dialects = [sniff(path, fits=lambda header: known(header) is not None, whole=False) for path in paths]
+    _same_kind(paths, dialects=dialects, known=known)
     same_columns(paths, [dialect.header for dialect in dialects])
     typed = _typed(con, paths, dialects=dialects, known=known)
     if typed is not None:
@@ -56,8 +57,9 @@ def open_text(paths: Sequence[Path], *, told: Machine, known: Known) -> Opened:
     cells, parts = None, []
     for path, dialect in zip(paths, dialects, strict=True):
         table = _load(con, path, dialect=dialect, told=told)
-        counted = " (counting the header as row 1)" if not dialect.skip else ""
-        parts.append(Part(name=path.name, rows=count(table), first=2 + dialect.skip, counted=counted))
+        counted = " (counting the header as row 1)" if not (dialect.skip or dialect.lines) else ""
+        first = 1 if dialect.lines else 2 + dialect.skip
+        parts.append(Part(name=path.name, rows=count(table), first=first, counted=counted))
         cells = append(con, table, to=cells)
     return Opened(
         table=cells,
@@ -68,6 +70,23 @@ def open_text(paths: Sequence[Path], *, told: Machine, known: Known) -> Opened:
         delimiter=dialects[0].delimiter,
         notes=(_spoken(dialects),),
     )
+
+
+def _same_kind(paths: Sequence[Path], *, dialects: Sequence[Dialect], known: Known) -> None:
+    """Refuse exports of several kinds, by their names.
+
+    Errors
+    ------
+    SourceError
+        Two files have different layouts.
+    """
+    kinds = [found.layout.title if (found := known(dialect.header)) else None for dialect in dialects]
+    for path, kind in zip(paths, kinds, strict=True):
+        if kind and kinds[0] and kind != kinds[0]:
+            raise SourceError(
+                f"{paths[0].name} and {path.name} are exports of two kinds: {kinds[0]}, and {kind}.",
+                hint="Read exports of one kind together, others on their own.",
+            )
 
 
 def _spoken(dialects: Sequence[Dialect]) -> str:
@@ -112,7 +131,7 @@ def _drop(con: DuckDB, table: ibis.Table | None) -> None:
 
 
 def _load(con: DuckDB, path: Path, *, dialect: Dialect, told: Machine) -> ibis.Table:
-    """Copy one text file into a temporary table, all cells as text.
+    """Copy one text file into a temporary table, all cells as text; without a header its lines are cut by their pattern.
 
     DuckDB moves casts of a view into its CSV reader and then stops at the first bad cell: hence the copy.
     """
@@ -138,7 +157,41 @@ def _load(con: DuckDB, path: Path, *, dialect: Dialect, told: Machine) -> ibis.T
 
 
 def _copy(con: DuckDB, path: Path, *, dialect: Dialect) -> ibis.Table:
+    if dialect.lines:
+        return _cut(con, path, dialect=dialect)
     return con.create_table(ibis.util.gen_name("cells"), _view(con, path, dialect=dialect), temp=True)
+
+
+def _cut(con: DuckDB, path: Path, *, dialect: Dialect) -> ibis.Table:
+    """Copy the lines of a file without a header, cut into cells.
+
+    Errors
+    ------
+    SourceError
+        A line does not fit the pattern (named by its number).
+    """
+    whole = con.read_csv(
+        glob.escape(str(path)),
+        columns={"line": "VARCHAR"},
+        auto_detect=False,
+        header=False,
+        delim="\x1f",
+        quote="",
+        escape="",
+        null_padding=False,
+    )
+    lines = con.create_table(ibis.util.gen_name("lines"), whole, temp=True)
+    con.drop_view(name_of(whole), force=True)
+    odd = lines.mutate(row=ibis.row_number()).filter(
+        lambda t: ~t.line.re_search(dialect.lines) & t.line.re_search(r"\S")
+    )
+    if wrong := odd.order_by("row").limit(1).to_pyarrow().to_pylist():
+        raise SourceError(
+            f"Line {wrong[0]['row'] + 1:,} of {path.name} is not like the lines before it: {wrong[0]['line'][:60]!r}.",
+            hint=f"Each line has {', '.join(dialect.header)}, with blanks between; correct or remove it.",
+        )
+    cells = {name: lines["line"].re_extract(dialect.lines, place) for place, name in enumerate(dialect.header, 1)}
+    return con.create_table(ibis.util.gen_name("cells"), lines.select(**cells), temp=True)
 
 
 def _view(

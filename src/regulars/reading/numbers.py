@@ -32,6 +32,13 @@ SIGNS: dict[str, tuple[str, ...]] = {
     "¥": ("JPY", "CNY"),
     "kr": ("SEK", "NOK", "DKK", "ISK"),
 }
+#: Parts of a unit in which some currencies are counted by payment services; all others in hundredths.
+MINOR: dict[str, tuple[str, ...]] = {
+    "1": (
+        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
+    ),
+    "0.001": ("BHD", "JOD", "KWD", "OMR", "TND"),
+}  # fmt: skip
 CURRENCY = f"(?:[A-Z]{{3}}|{'|'.join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))})"
 GAP = "[ \u00a0\u202f]"  # blank, no-break space, narrow no-break space
 GROUP = "[ \u00a0\u202f'’]"

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from regulars.errors import SourceError, listed
+from regulars.reading.addresses import is_database, without_secrets
 from regulars.reading.cells import Opened, Part, append, count, name_of, same_columns
 from regulars.reading.connecting import connect
+from regulars.reading.databases import open_database
 from regulars.reading.fingerprints import fingerprinting
 from regulars.reading.loading import open_text
 from regulars.reading.sniffing import damaged, named
@@ -34,7 +36,9 @@ WORKBOOK = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 ALLOWED = (*TEXT, *PARQUET, *WORKBOOK)
 
 
-def open_source(source: object, *, sheet: str | None = None, told: Machine, known: Known) -> Opened:
+def open_source(
+    source: object, *, sheet: str | None = None, query: str | Path | None = None, told: Machine, known: Known
+) -> Opened:
     """Open whatever the user has.
 
     Text files and workbooks are copied into temporary tables of a private in-memory DuckDB; Parquet is
@@ -43,9 +47,11 @@ def open_source(source: object, *, sheet: str | None = None, told: Machine, know
     Parameters
     ----------
     source
-        A path, folder or glob; a pandas, Polars or Arrow frame; an Ibis table.
+        A path, folder or glob; the address of a database; a pandas, Polars or Arrow frame; an Ibis table.
     sheet
         The sheet of a workbook.
+    query
+        What a database is asked, instead of a table.
     told
         What our own DuckDB may use.
     known
@@ -56,6 +62,8 @@ def open_source(source: object, *, sheet: str | None = None, told: Machine, know
     SourceError
         Missing, empty, damaged, of an unknown kind, or files that do not go together.
     """
+    if query is not None or is_database(source):
+        return open_database(source, query=query, told=told)
     if isinstance(source, ibis.Table):
         name = getattr(source.op(), "name", "the Ibis table")
         return Opened(table=source, source=name, fingerprint=str)
@@ -95,7 +103,9 @@ def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) 
 def paths_of(source: str) -> list[Path]:
     """The files that a path, folder or pattern stands for, by name; hidden ones are left alone."""
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", source):
-        raise SourceError(f"{source!r} is an address: downloads are not supported yet.", hint="Save the file first.")
+        raise SourceError(
+            f"{without_secrets(source)!r} is an address: downloads are not supported yet.", hint="Save the file first."
+        )
     if not source.strip():
         raise SourceError("The source is an empty text.", hint="Give the path of a file or folder.")
     path = Path(source).expanduser()

@@ -9,9 +9,11 @@ import ibis
 from ibis.common.exceptions import OperationNotDefinedError, UnsupportedOperationError
 
 from regulars.errors import ColumnError, OptionError, SourceError
+from regulars.reading.arranging import arrange
 from regulars.reading.connecting import forget_order, machine
+from regulars.reading.exports import Layout, load_layout
 from regulars.reading.opening import drop, open_source
-from regulars.reading.recognising import Layout, Match, load_layout, recognise
+from regulars.reading.recognising import Match, recognise
 from regulars.reading.understanding import understand
 from regulars.schema import Columns
 
@@ -36,10 +38,11 @@ class Orders:
     table
         One row per order line: the columns of `schema.ORDERS`, those of `schema.OPTIONAL_ORDERS` that the
         source has, then every other column of the source under its own name, or `source_<name>` where that is
-        ours. Then `other_currency`, only where one of several currencies was chosen, and `unreadable`, only
-        where such cells were set aside.
+        ours. Then `excluded`, only for exports whose layout says what is no purchase: the reason, null where there is
+        none; `other_currency`, only where one of several currencies was chosen; and `unreadable`, only where such
+        cells were set aside.
     layout
-        The layout that was recognised or asked for.
+        The layout that was recognised or asked for; `how_sure` is what speaks for it, in words.
     matches
         Our fields and the source's columns that were taken for them.
     unmatched
@@ -69,6 +72,7 @@ class Orders:
     has_quantity: bool
     currency: str | None
     notes: tuple[str, ...]
+    how_sure: str = ""
 
     def __repr__(self) -> str:
         found = ", ".join(f"{match.field}={match.column!r}" for match in self.matches)
@@ -80,6 +84,7 @@ class Orders:
             "source": self.source,
             "fingerprint": self.fingerprint,
             "layout": self.layout.name,
+            "how_sure": self.how_sure,
             "matches": [asdict(match) for match in self.matches],
             "unmatched": list(self.unmatched),
             "columns": list(self.table.columns),
@@ -97,6 +102,7 @@ def read(
     columns: Columns | None = None,
     layout: str | Path | None = None,
     sheet: str | None = None,
+    query: str | Path | None = None,
     dayfirst: bool | None = None,
     currency: str | None = None,
     unreadable: Unreadable = "error",
@@ -112,14 +118,17 @@ def read(
     Parameters
     ----------
     source
-        A path, folder or pattern of files of one kind (CSV and the like, Parquet, Excel); a pandas, Polars or
-        Arrow table; an Ibis table.
+        A path, folder or pattern of files of one kind (CSV and the like, Parquet, Excel); the address of a
+        database with its table (``postgres://me@host/shop?table=order_lines``); a pandas, Polars or Arrow table; an
+        Ibis table.
     columns
         The source's own names for our fields; they win field by field.
     layout
         The name of a shipped layout or the path of a TOML file; `None` takes the one that fits the header.
     sheet
         The sheet of a workbook; `None` takes the first that has the needed columns.
+    query
+        SQL for a database, or the path of a file with SQL, instead of a table in its address.
     dayfirst
         Whether 1/2/2010 is in February; `None` lets the column decide. Dates with dots are always day first.
     currency
@@ -207,8 +216,9 @@ def read(
         except ColumnError:
             return None
 
-    opened = open_source(source, sheet=sheet, told=told, known=known)
+    opened = open_source(source, sheet=sheet, query=query, told=told, known=known)
     found = recognise(opened.table.columns, columns=mapped, layout=chosen, source=opened.source)
+    opened = arrange(opened, found)
     try:
         lines = understand(opened, found, dayfirst=dayfirst, currency=currency, set_aside=unreadable == "set_aside")
     except UNABLE as error:
@@ -228,6 +238,7 @@ def read(
     return Orders(
         table=table,
         layout=found.layout,
+        how_sure=found.how_sure,
         matches=found.matches,
         unmatched=found.unmatched,
         source=opened.source,

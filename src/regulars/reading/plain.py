@@ -75,7 +75,7 @@ class Plain:
 
 def plainly(dialect: Dialect, found: Recognised | None) -> Plain | None:
     """How to load a file if its first rows are plainly written: UTF-8, ISO dates, numbers without marks."""
-    if found is None or dialect.encoding != "utf-8":
+    if found is None or found.arranged or dialect.encoding != "utf-8":
         return None
     columns = {match.field: match.column for match in found.matches}
     if not set(columns) <= {"ordered_at", *NUMBERS, *IDS, *TEXTS} or len(set(columns.values())) < len(columns):

@@ -1,26 +1,23 @@
-"""Which column is which: layouts as data files, and the user's own mapping on top."""
+"""Which column is which: the layout that a header shows, and the user's own mapping on top."""
 
 from __future__ import annotations
 
 import difflib
 import re
-import tomllib
-import unicodedata
-from dataclasses import dataclass, field, fields
-from functools import cache
-from importlib import resources
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from regulars.errors import ColumnError, OptionError, listed
+from regulars.errors import ColumnError, listed
+from regulars.reading.exports import GENERIC, ORDER_MONEY, Layout, layouts, normal
 from regulars.schema import OPTIONAL_ORDERS, Columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-GENERIC = "generic"
 AMOUNT = "amount (or quantity and unit_price)"
 CORE = frozenset({"customer_id", "ordered_at", "quantity", "unit_price", "amount"})
+NAMES = (*Columns.names(), *ORDER_MONEY)
+SHARED = ({"customer_id", "email"}, {"customer_id", "phone"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,151 +40,37 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """What is known about the files of one kind of shop or export.
+class Recognised:
+    """The columns of one source.
 
     Parameters
     ----------
-    name, title
-        The name for `layout=` and the name for people.
-    columns
-        Our field → the headers that stand for it, most telling first.
-    optional
-        Fields that a file of this layout may lack; all others in `columns` must be there.
-    cancelled_prefix
-        What the order number of a cancelled order starts with; empty where there is no such rule.
-    non_products, non_product_prefixes
-        Product codes that are postage, fees or adjustments.
-    currency
-        The currency of the amounts, where the export does not say it.
+    layout, how_sure
+        The layout, and what speaks for it, in words.
+    matches, unmatched
+        What was taken for our fields, and what was not.
+    either
+        Columns that are made of several, row by row → the columns, best first.
+    notes
+        Remarks.
     """
-
-    name: str
-    title: str
-    columns: Mapping[str, tuple[str, ...]]
-    optional: tuple[str, ...] = ()
-    cancelled_prefix: str = ""
-    non_products: tuple[str, ...] = ()
-    non_product_prefixes: tuple[str, ...] = ()
-    currency: str | None = None
-
-    @property
-    def required(self) -> tuple[str, ...]:
-        """Fields without which a file is not of this layout."""
-        return tuple(name for name in self.columns if name not in self.optional)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recognised:
-    """The columns of one source: its layout, what was matched, what was not, and remarks."""
 
     layout: Layout
     matches: tuple[Match, ...]
     unmatched: tuple[str, ...]
+    how_sure: str = ""
+    either: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = field(default=())
 
     def column(self, name: str) -> str | None:
         """The source's column for one of our fields."""
         return next((match.column for match in self.matches if match.field == name), None)
 
-
-@cache
-def layouts() -> tuple[Layout, ...]:
-    """The layouts that come with the package, by name.
-
-    Returns
-    -------
-    tuple of Layout
-
-    Examples
-    --------
-    >>> [layout.name for layout in layouts()]
-    ['generic', 'uci_online_retail', 'uci_online_retail_ii']
-    """
-    folder = resources.files("regulars") / "layouts"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
-    return tuple(parse_layout(file.read_text(encoding="utf-8"), file=file.name) for file in files)
-
-
-def load_layout(layout: str | Path) -> Layout:
-    """A shipped layout by name, or the user's own from a TOML file.
-
-    Errors
-    ------
-    OptionError
-        No such layout or file, or the file is broken (named with the key).
-    """
-    shipped = {known.name: known for known in layouts()}
-    if str(layout) in shipped:
-        return shipped[str(layout)]
-    path = Path(layout)
-    if path.suffix.lower() != ".toml":
-        raise OptionError(
-            f"There is no layout {str(layout)!r}.",
-            hint=f"Known layouts: {listed(shipped)}. Your own is a file that ends in .toml.",
-        )
-    try:
-        return parse_layout(path.read_text(encoding="utf-8"), file=str(layout))
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(
-            f"The layout file {str(layout)!r} cannot be read.",
-            hint="Check the path; the file is TOML in UTF-8.",
-        ) from error
-
-
-def parse_layout(text: str, *, file: str) -> Layout:
-    """Check the text of a layout file and make the value of it.
-
-    Errors
-    ------
-    OptionError
-        Broken TOML, an unknown or missing key, or a value of the wrong kind.
-    """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"The layout file {file!r} is not valid TOML: {error}.", hint="Correct it.") from error
-    columns = data.get("columns")
-    if not isinstance(columns, dict) or not columns:
-        raise OptionError(f"The layout file {file!r} has no [columns].", hint="Say which headers are which.")
-    kinds: dict[str, type] = {entry.name: tuple for entry in fields(Layout)} | dict.fromkeys(
-        ("name", "title", "cancelled_prefix", "currency"), str
-    )
-    checked = {key: _typed(key, data[key], kind=kinds.get(key), file=file) for key in data if key != "columns"}
-    if unknown := [key for key in columns if key not in Columns.names()]:
-        raise OptionError(
-            f"The layout file {file!r} has the unknown key columns.{unknown[0]}.",
-            hint=f"Fields: {listed(Columns.names())}.",
-        )
-    headers = {key: _typed(f"columns.{key}", value, kind=tuple, file=file) for key, value in columns.items()}
-    name = checked.pop("name", Path(file).stem)
-    return Layout(**{"name": name, "title": name, "columns": headers} | checked)  # type: ignore[arg-type]
-
-
-def _typed(key: str, value: object, *, kind: type | None, file: str) -> str | tuple[str, ...]:
-    if kind is str and isinstance(value, str):
-        return value
-    if kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    if kind is None:
-        raise OptionError(
-            f"The layout file {file!r} has the unknown key {key}.",
-            hint=f"Keys: {listed(entry.name for entry in fields(Layout))}.",
-        )
-    wanted = "a text" if kind is str else "a list of texts"
-    raise OptionError(f"The layout file {file!r}: {key} is not {wanted}.", hint=f"Write {wanted}.")
-
-
-def normal(name: str) -> str:
-    """A header without case, accents and everything that is neither letter nor digit.
-
-    Examples
-    --------
-    >>> normal(" Customer_ID "), normal("Order #"), normal("Menge (Stück)")
-    ('customerid', 'order', 'mengestuck')
-    """
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    return re.sub(r"[\W_]+", "", "".join(char for char in plain if not unicodedata.combining(char)))
+    @property
+    def arranged(self) -> bool:
+        """Whether rows must be looked at together, or judged, before their cells are understood."""
+        kind = self.layout
+        return bool(self.either or kind.fill_down or kind.set_aside or kind.versions or kind.repeats)
 
 
 def recognise(header: Sequence[str], *, columns: Columns, layout: Layout | None = None, source: str) -> Recognised:
@@ -200,37 +83,76 @@ def recognise(header: Sequence[str], *, columns: Columns, layout: Layout | None 
     columns
         The user's own names; they win field by field.
     layout
-        The layout to use; `None` takes the most specific one whose required headers are all there.
+        The layout to use; `None` takes the most specific one whose telling and required headers are all there.
     source
         The source's name, for messages.
 
     Errors
     ------
     ColumnError
-        A needed field has no column, or a mapped column does not exist.
+        A needed field has no column, a mapped column does not exist, or an export lacks what its kind always has.
     """
     given = {name: _mapped(name, theirs, header=header) for name, theirs in columns.given().items()}
     kind = layout or _detect(header)
+    if layout is None and kind.name == GENERIC and not given:
+        _refuse_incomplete(header, source=source)
     matches = [Match(field=name, column=theirs, why="mapped by you") for name, theirs in given.items()]
-    notes: list[str] = []
+    notes, either = [*_introduced(kind, header=header, asked=layout is not None)], dict[str, tuple[str, ...]]()
     why = "common name" if kind.name == GENERIC else f"header of {kind.title}"
     common = {name: wanted for name, wanted in _generic().columns.items() if name in OPTIONAL_ORDERS}
     for name, wanted in {**common, **kind.columns}.items():
         if name in given:
             continue
-        taken = {normal(match.column) for match in matches if {match.field, name} != {"customer_id", "email"}}
-        candidates = [theirs for theirs in _present(wanted, header) if normal(theirs) not in taken]
-        if candidates:
+        taken = {normal(match.column) for match in matches if {match.field, name} not in SHARED}
+        candidates = [theirs for theirs in present(wanted, header) if normal(theirs) not in taken]
+        if name in kind.either and candidates:
+            column = ", else ".join(candidates)
+            either[column] = tuple(candidates)
+            matches.append(Match(field=name, column=column, why=why))
+        elif candidates:
             matches.append(Match(field=name, column=candidates[0], why=why if name in kind.columns else "common name"))
-        if len(candidates) > 1 and name in ("customer_id", "order_id", "ordered_at"):
-            notes.append(f"{name} is read from {candidates[0]!r}; {listed(candidates[1:])} could be it too.")
+            if len(candidates) > 1 and name in ("customer_id", "order_id", "ordered_at") and not kind.telling:
+                notes.append(f"{name} is read from {candidates[0]!r}; {listed(candidates[1:])} could be it too.")
     matches = _without_amount_twice(matches, given=given, notes=notes)
-    order = {name: place for place, name in enumerate(Columns.names())}
-    matches.sort(key=lambda match: order[match.field])
+    matches.sort(key=lambda match: NAMES.index(match.field))
     _require({match.field for match in matches}, kind=kind, header=header, source=source)
-    claimed = {match.column for match in matches}
-    unmatched = tuple(name for name in header if name not in claimed)
-    return Recognised(layout=kind, matches=tuple(matches), unmatched=unmatched, notes=tuple(notes))
+    claimed = {column for match in matches for column in either.get(match.column, (match.column,))}
+    forgotten = [name for name in header if _begins(name, kind.forget) and name not in claimed]
+    if forgotten:
+        notes.append(f"Left out and never kept: {listed(forgotten)}.")
+    return Recognised(
+        layout=kind,
+        matches=tuple(matches),
+        unmatched=tuple(name for name in header if name not in claimed and name not in forgotten),
+        how_sure=_how_sure(kind, asked=layout is not None),
+        either=either,
+        notes=tuple(notes),
+    )
+
+
+def _how_sure(kind: Layout, *, asked: bool) -> str:
+    """What speaks for a layout."""
+    if asked:
+        return "because you said so"
+    if kind.name == GENERIC:
+        return "by common names"
+    if kind.telling:
+        return f"sure: all {len(kind.telling)} headers that tell it from others are there"
+    return f"likely: all {len(kind.required)} headers that it needs are there"
+
+
+def _introduced(kind: Layout, *, header: Sequence[str], asked: bool) -> list[str]:
+    """Remarks on an export: how sure it is, what its kind brings along, and which test has no column."""
+    if kind.name == GENERIC or not kind.telling:
+        return []
+    notes = [f"Read as {kind.title} ({_how_sure(kind, asked=asked)}).", *kind.notes]
+    blind = [rule for rule in kind.set_aside if not present(rule.column, header)]
+    notes += [f"There is no column {rule.column[0]!r}: nothing is set aside as {rule.name!r}." for rule in blind]
+    return notes
+
+
+def _begins(name: str, beginnings: Sequence[str]) -> bool:
+    return any(normal(name).startswith(normal(begin)) for begin in beginnings)
 
 
 def _without_amount_twice(matches: list[Match], *, given: Mapping[str, str], notes: list[str]) -> list[Match]:
@@ -255,7 +177,12 @@ def _without_amount_twice(matches: list[Match], *, given: Mapping[str, str], not
 
 def _require(fields_found: set[str], *, kind: Layout, header: Sequence[str], source: str) -> None:
     missing = [name for name in ("customer_id", "ordered_at") if name not in fields_found]
-    if "amount" not in fields_found and not {"quantity", "unit_price"} <= fields_found:
+    if missing[:1] == ["customer_id"] and kind.no_customer:
+        raise ColumnError(
+            f"{source} is {kind.title}. {kind.no_customer}",
+            hint="If a column of yours tells one buyer from another, map it with --map customer_id=COLUMN.",
+        )
+    if not fields_found & {"amount", "order_total"} and not {"quantity", "unit_price"} <= fields_found:
         missing.append(AMOUNT)
     missing += [name for name in kind.required if name not in fields_found | CORE]
     if not missing:
@@ -274,7 +201,7 @@ def _require(fields_found: set[str], *, kind: Layout, header: Sequence[str], sou
     raise ColumnError(text, hint=f"Map it with --map {name}=COLUMN or Columns({name}=…).")
 
 
-def _present(wanted: Sequence[str], header: Sequence[str]) -> list[str]:
+def present(wanted: Sequence[str], header: Sequence[str]) -> list[str]:
     """Headers that stand for a field, in the order of the layout's list."""
     keys = {normal(theirs): theirs for theirs in reversed(header)}
     return list(dict.fromkeys(keys[normal(name)] for name in wanted if normal(name) in keys))
@@ -282,10 +209,28 @@ def _present(wanted: Sequence[str], header: Sequence[str]) -> list[str]:
 
 def _detect(header: Sequence[str]) -> Layout:
     def found(layout: Layout) -> bool:
-        return bool(layout.required) and all(_present(layout.columns[name], header) for name in layout.required)
+        return bool(layout.required) and not _lacking(layout, header)
 
-    known = [layout for layout in layouts() if found(layout)]
-    return max(known, key=lambda layout: len(layout.required), default=_generic())
+    known = [layout for layout in layouts() if layout.name != GENERIC and found(layout)]
+    return max(known, key=lambda layout: (len(layout.telling), len(layout.required)), default=_generic())
+
+
+def _lacking(layout: Layout, header: Sequence[str]) -> list[str]:
+    """What a file of this layout has and this header has not: telling headers, then fields by their first header."""
+    needed = [name for name in layout.required if name != "customer_id" or not layout.no_customer]
+    lists = [(name,) for name in layout.telling] + [layout.columns[name] for name in needed]
+    return list(dict.fromkeys(wanted[0] for wanted in lists if not present(wanted, header)))
+
+
+def _refuse_incomplete(header: Sequence[str], *, source: str) -> None:
+    """Refuse an export that is surely of a known kind, but without a column that decides what counts."""
+    for layout in layouts():
+        signs, lacking = present(layout.telling, header), _lacking(layout, header)
+        if len(signs) >= 3 and len(signs) >= len(layout.telling) - 1 and lacking:
+            raise ColumnError(
+                f"{source} looks like {layout.title} ({listed(signs)}), but has no column {listed(lacking)}.",
+                hint="Export it again with all columns, or read it by common names with --layout generic.",
+            )
 
 
 def _generic() -> Layout:

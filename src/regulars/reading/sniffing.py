@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from regulars.errors import SourceError, listed
+from regulars.reading.exports import Layout, layouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -46,6 +47,8 @@ class Dialect:
         Lines before the header: 1 where Excel wrote `sep=;`.
     sample
         The cells of the first rows below the header.
+    lines
+        The pattern of whole lines, for a file without a header whose kind is known; `header` has the names then.
     """
 
     header: tuple[str, ...]
@@ -53,6 +56,7 @@ class Dialect:
     encoding: str
     skip: int
     sample: tuple[tuple[str, ...], ...]
+    lines: str = ""
 
 
 def sniff(path: Path, *, fits: Callable[[tuple[str, ...]], bool], whole: bool) -> Dialect:
@@ -84,6 +88,8 @@ def sniff(path: Path, *, fits: Callable[[tuple[str, ...]], bool], whole: bool) -
     body = text.split("\n", 1)[1] if skip else text
     if len(start) == SAMPLE:
         body = body.rsplit("\n", 1)[0]
+    if headless := _headless(body):
+        return Dialect(header=headless.names, delimiter=" ", encoding=encoding, skip=0, sample=(), lines=headless.lines)
     delimiter, rows = _delimiter(body, told=text[4] if skip else None, fits=fits)
     return Dialect(
         header=named(rows[0] if rows else [], path.name),
@@ -92,6 +98,13 @@ def sniff(path: Path, *, fits: Callable[[tuple[str, ...]], bool], whole: bool) -
         skip=skip,
         sample=tuple(tuple(row) for row in rows[1:]),
     )
+
+
+def _headless(text: str) -> Layout | None:
+    """The layout without a header that every line of the start fits, the first included."""
+    lines = [line for line in text.splitlines()[:100] if line.strip()]
+    known = (layout for layout in layouts() if layout.lines)
+    return next((layout for layout in known if lines and all(re.search(layout.lines, line) for line in lines)), None)
 
 
 def opened(path: Path) -> BinaryIO:

@@ -13,9 +13,22 @@ import ibis.expr.operations as ops
 
 from regulars.errors import NotEnoughDataError, OptionError, UnreadableError, listed
 from regulars.reading import dates, numbers
-from regulars.reading.evidence import EXACT, IDS, NUMBERS, Bounds, Facts, anything, look, number_as_text, product
+from regulars.reading.composing import compose, is_priced, product_of
+from regulars.reading.evidence import (
+    ALL_NUMBERS,
+    EXACT,
+    IDS,
+    NUMBERS,
+    Bounds,
+    Facts,
+    anything,
+    look,
+    number_as_text,
+    product,
+)
+from regulars.reading.sharing import REFUNDED, TOTAL, settle_orders
 from regulars.reading.texts import as_id, as_text, attempt, filled
-from regulars.schema import MONEY, OPTIONAL_ORDERS, ORDERS
+from regulars.schema import MONEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,11 +41,18 @@ if TYPE_CHECKING:
     Counts = Mapping[str, int]
     Read = Callable[[ir.Value], ir.Value]
 
-WORDS = {"ordered_at": "date", "quantity": "quantity", "unit_price": "unit price", "amount": "amount"}
-TAKEN = frozenset({*ORDERS, *OPTIONAL_ORDERS, "reason", "unreadable", "other_currency"})
+WORDS = {
+    "ordered_at": "date",
+    "quantity": "quantity",
+    "unit_price": "unit price",
+    "amount": "amount",
+    "discount": "discount",
+    "order_total": "total of the order",
+    "refunded": "refund",
+}
+SPLIT = "A refund is taken from the lines of its order in proportion; what is refunded of a line is a line of its own."
 MADE_ORDERS = "There is no order number: what a customer buys on one day counts as one order."
 ROW = "_regulars_row"
-WIDE = "decimal(38, 4)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +148,7 @@ def understand(
     readers, notes = _readers(opened, found, facts=facts, dayfirst=dayfirst)
     table = _apply(opened.table, readers, copied=opened.copied)
     chosen, other, said = _currency(table, readers, opened=opened, found=found, currency=currency)
-    columns = _columns(table, readers, bounds=facts.bounds, unmatched=found.unmatched)
+    columns = compose(table, readers, bounds=facts.bounds, found=found)
     if other is not None:
         columns["other_currency"] = other
     if flaws := _flaws(table, readers, bounds=facts.bounds):
@@ -138,6 +158,9 @@ def understand(
     if blank := facts.blank + opened.blank:
         notes.insert(0, f"{blank:,} blank {'line is' if blank == 1 else 'lines are'} left out.")
     table = table.select(**columns)
+    if {TOTAL, REFUNDED} & columns.keys():
+        table = settle_orders(table, priced=is_priced(readers))
+        notes.append(SPLIT if REFUNDED in columns else "")
     if opened.copied:
         table = opened.table.get_backend().create_table(ibis.util.gen_name("orders"), table, temp=True)
     if flaws and not int(table["unreadable"].count().to_pyarrow().as_py()):
@@ -179,9 +202,11 @@ def _readers(
         elif field == "currency":
             read = _code
         elif field == "ordered_at":
-            read, note = _date(opened, match.column, counts=facts.counts.get(field), dayfirst=dayfirst)
+            told = found.layout.day_first if dayfirst is None else dayfirst
+            said = "as you said" if dayfirst is not None else f"as {found.layout.title} has it"
+            read, note = _date(opened, match.column, counts=facts.counts.get(field), dayfirst=told, said=said)
             sure = field not in facts.counts
-        elif field in NUMBERS:
+        elif field in ALL_NUMBERS:
             read, note = _number(opened, match.column, facts=facts, field=field)
             sure = field in facts.bounds and facts.bounds[field].fits
             if facts.counts.get(field, {}).get("marked"):
@@ -212,13 +237,13 @@ def _sign(cell: ir.Value) -> ir.StringValue:
     return numbers.sign_in(filled(cell))
 
 
-def _date(opened: Opened, column: str, *, counts: Counts | None, dayfirst: bool | None) -> tuple[Read, str]:
+def _date(opened: Opened, column: str, *, counts: Counts | None, dayfirst: bool | None, said: str) -> tuple[Read, str]:
     """How dates are read; one or two queries before an error."""
     if counts is None:
         zone = getattr(opened.table[column].type(), "timezone", None)
         note = f"Times in {column!r} have a time zone: their clock time is the engine's." if zone else opened.dates
         return (lambda cell: cell.cast("timestamp")), note
-    how = dates.style(counts, dayfirst=dayfirst)
+    how = dates.style(counts, dayfirst=dayfirst, said=said)
     if "year_last" in how.forms and how.day_first is None:
         raise _ambiguous(opened, column, counts=counts)
     return (lambda cell: dates.read_dates(filled(number_as_text(cell)), how)), how.note
@@ -327,49 +352,6 @@ def _currency(
     return usual, ~name.isin(same).fill_null(False), [note]
 
 
-def _columns(
-    table: ir.Table, readers: Sequence[Reader], *, bounds: Mapping[str, Bounds], unmatched: Sequence[str]
-) -> dict[str, ir.Value]:
-    """All columns of the order lines but the flags, in their order."""
-    read = {reader.field: table[reader.value] for reader in readers if not reader.field.endswith("_sign")}
-    nothing = ibis.null(MONEY)
-    quantity, price = read.get("quantity", nothing), read.get("unit_price", nothing)
-    if "amount" not in read:
-        given = {reader.field: table[reader.column] for reader in readers}
-        lean = product(given["quantity"], given["unit_price"], bounds=bounds)
-        read["amount"] = _product(quantity, price) if lean is None else lean
-    elif "quantity" in read:
-        amount, pieces = read["amount"], quantity.abs()
-        read["unit_price"] = attempt(amount.abs() / pieces.nullif(0), MONEY)
-        read["quantity"] = ibis.cases((amount < 0, -pieces), (amount > 0, pieces), else_=quantity)
-    if "order_id" not in read:
-        read["order_id"] = read["customer_id"] + " " + read["ordered_at"].strftime("%Y-%m-%d")
-    read = {"quantity": nothing, "unit_price": nothing} | read
-    wanted = ORDERS | {name: kind for name, kind in OPTIONAL_ORDERS.items() if name in read}
-    ours = {name: read[name].cast(kind) for name, kind in wanted.items()}
-    return ours | {new: table[old] for old, new in _others(unmatched).items()}
-
-
-def _product(quantity: ir.Value, price: ir.Value) -> ir.Value:
-    """Quantity × unit price, null where it is too large; wide enough in between that no engine overflows."""
-    return attempt(quantity.cast(WIDE) * price, MONEY)
-
-
-def _others(unmatched: Sequence[str]) -> dict[str, str]:
-    """The names of further columns beside ours; engines do not tell capitals apart."""
-    taken = {name.casefold() for name in unmatched} | TAKEN
-    names = {}
-    for name in unmatched:
-        new = name
-        if name.casefold() in TAKEN or name.startswith("_"):
-            new = f"source_{name}"
-            while new.casefold() in taken:
-                new = f"source_{new}"
-        taken.add(new.casefold())
-        names[name] = new
-    return names
-
-
 def _flaws(table: ir.Table, readers: Sequence[Reader], *, bounds: Mapping[str, Bounds]) -> list[Flaw]:
     """What may not be understood: cells of dates and numbers, and a product that is too large."""
     flaws = [
@@ -383,7 +365,7 @@ def _flaws(table: ir.Table, readers: Sequence[Reader], *, bounds: Mapping[str, B
         if reader.strict
     ]
     by_field = {reader.field: reader for reader in readers}
-    if "amount" not in by_field:
+    if "amount" not in by_field and is_priced(readers):
         quantity, price = by_field["quantity"], by_field["unit_price"]
         if product(table[quantity.column], table[price.column], bounds=bounds) is not None:
             return flaws
@@ -393,7 +375,7 @@ def _flaws(table: ir.Table, readers: Sequence[Reader], *, bounds: Mapping[str, B
                 word="amount",
                 column=f"{quantity.column} × {price.column}",
                 text=table[quantity.text] + " × " + table[price.text],
-                bad=factors & _product(table[quantity.value], table[price.value]).isnull(),
+                bad=factors & product_of(table[quantity.value], table[price.value]).isnull(),
             )
         )
     return flaws

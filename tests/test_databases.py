@@ -1,0 +1,811 @@
+"""Databases: one test body on several engines, addresses, tables that are written, and a model as SQL."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+from contextlib import closing
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import quote
+
+import duckdb
+import ibis
+import pyarrow as pa
+import pytest
+from ibis.common.exceptions import OperationNotDefinedError
+
+import regulars as rg
+from regulars.cli import main
+from regulars.clustering import Scale
+from regulars.databasing import run_id, write_table_to
+from regulars.dialects import DIALECTS, to_sql
+from regulars.errors import OptionError, OutputError, RegularsError, SourceError
+from regulars.features import build_features
+from regulars.model import SegmentModel
+from regulars.profiling import Gaps
+from regulars.reading import databases
+from regulars.reading.addresses import parse_address
+from regulars.reading.connecting import connect, machine
+from regulars.schema import MONEY, SCORES
+from regulars.scoring import Cuts, learn_cuts, load_pack, score
+
+PASSWORD = "Ge:he/im#42"  # with what an address must not have as it is
+ENCODED = "Ge%3Ahe%2Fim%2342"
+
+
+# --- a real PostgreSQL ----------------------------------------------------------------------------------------------
+
+
+def _server(folder: Path) -> tuple[list[str], Path]:
+    """How the programs of PostgreSQL are called, and where they are."""
+    found = shutil.which("initdb") or next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))[::-1]), None)
+    if found is None:
+        pytest.skip(
+            "There is no initdb: install PostgreSQL (apt-get install postgresql), or set REGULARS_TEST_POSTGRES."
+        )
+    if os.getuid() != 0:
+        return [], Path(found)
+    shutil.chown(folder, "postgres", "postgres")  # it refuses to run as root
+    return ["runuser", "-u", "postgres", "--"], Path(found)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """`postgres://user:password@127.0.0.1:port`: that of REGULARS_TEST_POSTGRES, or one in a folder of its own."""
+    pytest.importorskip("psycopg", reason="pip install 'regulars[postgres]'")
+    if given := os.environ.get("REGULARS_TEST_POSTGRES"):
+        yield given
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="regulars-postgres-"))
+    try:
+        user, initdb = _server(folder)
+        (folder / "password").write_text(PASSWORD)
+        (folder / "password").chmod(0o644)
+        told = ["-U", "postgres", "-A", "scram-sha-256", "--pwfile", folder / "password", "-E", "UTF8", "--locale=C"]
+        subprocess.run([*user, initdb, "-D", folder / "data", *told], check=True, capture_output=True)
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        control = [*user, initdb.with_name("pg_ctl"), "-D", folder / "data", "-w"]
+        log = ["-l", folder / "log", "-o", options]
+        subprocess.run([*control, *log, "start"], check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield f"postgres://postgres:{ENCODED}@127.0.0.1:{port}"
+        finally:
+            subprocess.run([*control, "-m", "fast", "stop"], check=True, stdout=subprocess.DEVNULL)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def postgres(server):
+    """The address of an empty database, dropped at the end."""
+    import psycopg
+
+    name = f"regulars_{os.getpid()}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as con:
+        con.execute(f"CREATE DATABASE {name}")
+        yield f"{server}/{name}"
+        con.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def ask(postgres):
+    """Ask the PostgreSQL database, and get all rows."""
+    import psycopg
+
+    def asking(statement, *values):
+        with psycopg.connect(postgres, autocommit=True) as con:
+            cursor = con.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    return asking
+
+
+def fill(url: str, name: str, cells: pa.Table) -> None:
+    """Put a table into PostgreSQL without any code of ours."""
+    import psycopg
+
+    kinds = {"timestamp": "timestamp", "int": "bigint", "double": "double precision", "decimal": "numeric(18,4)"}
+    with psycopg.connect(url) as con:
+        columns = [
+            f'"{each.name}" ' + next((kinds[kind] for kind in kinds if str(each.type).startswith(kind)), "text")
+            for each in cells.schema
+        ]
+        con.execute(f'DROP TABLE IF EXISTS "{name}"')
+        con.execute(f'CREATE TABLE "{name}" ({", ".join(columns)})')
+        with con.cursor().copy(f'COPY "{name}" FROM STDIN') as copy:
+            for row in cells.to_pylist():
+                copy.write_row(list(row.values()))
+
+
+@pytest.fixture(scope="module")
+def lines(sample_shop) -> pa.Table:
+    """The lines of the sample shop as they come: dates, whole numbers, floats."""
+    return sample_shop.orders
+
+
+@pytest.fixture(scope="module")
+def expected(lines):
+    """What files and frames give, which tests of their own hold against pandas."""
+    cleaned = rg.clean(rg.read(lines))
+    as_of = cleaned.audit.last_day + timedelta(days=1)
+    people = build_features(cleaned, as_of=as_of).cache()
+    model = rg.segment(lines, k=4, backtest=False).model
+    return cleaned, as_of, people, model
+
+
+# --- one test body, every engine ------------------------------------------------------------------------------------
+
+GAPS = {
+    ("polars", "clean"): "ibis has no window functions for Polars, and netting returns needs them",
+    ("polars", "features"): "ibis has no window functions for Polars, and netting returns needs them",
+    ("polars", "cuts"): "ibis has no window functions for Polars, and running sums need them",
+    ("sqlite", "features"): "ibis has no median for SQLite",
+}
+
+
+def engines(step: str) -> pytest.MarkDecorator:
+    """Every engine; a gap is named, and the test fails once it is closed."""
+    params = []
+    for engine in ("duckdb", "polars", "sqlite", "postgres"):
+        why = GAPS.get((engine, step))
+        marks = [pytest.mark.xfail(strict=True, raises=OperationNotDefinedError, reason=why)] if why else []
+        params.append(pytest.param(engine, marks=marks))
+    return pytest.mark.parametrize("engine", params)
+
+
+@pytest.fixture(scope="module")
+def open_engine(request):
+    """Engine by name → an ibis backend in which tables can be made."""
+    opened = {}
+
+    def opening(engine):
+        if engine not in opened:
+            if engine == "postgres":
+                there = parse_address(request.getfixturevalue("postgres")).options
+                opened[engine] = ibis.postgres.connect(
+                    host=there["host"], port=int(there["port"]), user=there["user"], password=there["password"],
+                    database=there["dbname"],
+                )  # fmt: skip
+            else:
+                opened[engine] = getattr(ibis, engine).connect()
+        return opened[engine]
+
+    yield opening
+    for backend in opened.values():
+        backend.disconnect()
+
+
+@pytest.fixture
+def on_engine(open_engine):
+    """Put a table into an engine; SQLite has no decimals, there they are floats."""
+
+    def put(engine, cells: pa.Table):
+        if engine == "sqlite":
+            for place, each in enumerate(cells.schema):
+                if pa.types.is_decimal(each.type):
+                    cells = cells.set_column(place, each.name, cells[each.name].cast(pa.float64()))
+        return open_engine(engine).create_table(ibis.util.gen_name("lines"), cells)
+
+    return put
+
+
+def rows(table, *, by="customer_id") -> list[dict]:
+    return table.order_by(by).to_pyarrow().to_pylist()
+
+
+@engines("clean")
+def test_cleaning_gives_the_same_audit_and_the_same_money(engine, on_engine, lines, expected):
+    cleaned = rg.clean(rg.read(on_engine(engine, lines)))
+    assert cleaned.audit == expected[0].audit
+    spent = cleaned.orders.group_by("customer_id").agg(amount=cleaned.orders["amount"].sum().cast(MONEY))
+    same = expected[0].orders.group_by("customer_id").agg(amount=expected[0].orders["amount"].sum().cast(MONEY))
+    assert rows(spent) == rows(same)
+
+
+@engines("features")
+def test_features_are_the_same(engine, on_engine, lines, expected):
+    _, as_of, people, _ = expected
+    found = build_features(rg.clean(rg.read(on_engine(engine, lines))), as_of=as_of)
+    for ours, theirs in zip(rows(people), rows(found), strict=True):
+        floats = {name for name, value in ours.items() if isinstance(value, float)}
+        assert {n: v for n, v in theirs.items() if n not in floats} == {
+            n: v for n, v in ours.items() if n not in floats
+        }
+        assert {n: theirs[n] for n in floats} == pytest.approx({n: ours[n] for n in floats}, rel=1e-12)
+
+
+@engines("cuts")
+def test_cut_points_are_the_same(engine, on_engine, expected):
+    people = expected[2].select("customer_id", "recency_days", "frequency", "monetary")
+    assert learn_cuts(on_engine(engine, people.to_pyarrow())) == learn_cuts(people)
+
+
+@engines("score")
+def test_scores_and_groups_are_the_same(engine, on_engine, expected):
+    *_, people, model = expected
+    people, pack = people.select("customer_id", "recency_days", "frequency", "monetary"), load_pack("eleven")
+    scored = score(on_engine(engine, people.to_pyarrow()), model.cuts, pack=pack)
+    shown = ["customer_id", *SCORES]
+    assert rows(scored.select(shown)) == rows(score(people, model.cuts, pack=pack).select(shown))
+
+
+@engines("assign")
+def test_segments_are_the_same(engine, on_engine, expected):
+    *_, people, model = expected
+    people = people.select("customer_id", "recency_days", "frequency", "monetary")
+    shown = ["customer_id", "segment_id", "segment", "runner_up", "distance"]
+    found = rows(model.assign(on_engine(engine, people.to_pyarrow())).select(shown))
+    for ours, theirs in zip(rows(model.assign(people).select(shown)), found, strict=True):
+        assert theirs == ours | {"distance": pytest.approx(ours["distance"], rel=1e-9)}
+
+
+def test_postgres_does_a_whole_run_inside(on_engine, lines, sample_result):
+    result = rg.segment(on_engine("postgres", lines))
+    shown = ["customer_id", "monetary", *SCORES, "segment_id", "segment"]
+    assert result.customers.get_backend().name == "postgres"
+    assert result.choice == sample_result.choice
+    assert rows(result.customers.select(shown)) == rows(sample_result.customers.select(shown))
+    assert (result.audit, result.orders_total, result.revenue) == (
+        sample_result.audit,
+        sample_result.orders_total,
+        sample_result.revenue,
+    )
+
+
+# --- reading by address ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def files(lines, tmp_path_factory) -> Path:
+    """A folder with shop.sqlite and shop.duckdb, both with the table order_lines."""
+    folder = tmp_path_factory.mktemp("files")
+    with closing(duckdb.connect(str(folder / "shop.duckdb"))) as con:
+        con.register("cells", lines)
+        con.execute("CREATE TABLE order_lines AS SELECT * FROM cells")
+    with closing(sqlite3.connect(folder / "shop.sqlite")) as con:
+        con.execute(f"CREATE TABLE order_lines ({', '.join(lines.column_names)})")
+        cells = [[str(v) if isinstance(v, datetime) else v for v in row.values()] for row in lines.to_pylist()]
+        con.executemany(f"INSERT INTO order_lines VALUES ({', '.join('?' * lines.num_columns)})", cells)
+        con.commit()
+    return folder
+
+
+@pytest.fixture(params=["postgres", "sqlite", "duckdb"])
+def shop_url(request, files, lines) -> str:
+    """The address of a database with the table order_lines."""
+    if request.param != "postgres":
+        return f"{request.param}:///{files}/shop.{request.param}"
+    url = request.getfixturevalue("postgres")
+    fill(url, "order_lines", lines)
+    return url
+
+
+def test_a_table_by_address_gives_what_a_file_gives(shop_url, expected):
+    orders = rg.read(f"{shop_url}?table=order_lines")
+    assert orders.source.startswith("order_lines in the ")
+    assert rg.clean(orders).audit == expected[0].audit
+    assert rg.read(f"{shop_url}?table=order_lines").fingerprint == orders.fingerprint != ""
+
+
+def test_customers_get_the_same_segments(shop_url, expected):
+    *_, people, model = expected
+    found = rg.assign(f"{shop_url}?table=order_lines", model)
+    shown = ["customer_id", "recency_days", "frequency", "monetary", *SCORES, "segment_id", "segment"]
+    assert rows(found.customers.select(shown)) == rows(model.assign(people).select(shown))
+
+
+def test_a_query_takes_the_place_of_a_table(shop_url, tmp_path):
+    file = tmp_path / "lines.sql"
+    file.write_text('SELECT * FROM order_lines WHERE "Quantity" > 0;\n')
+    audit = rg.clean(rg.read(shop_url, query=file)).audit
+    assert audit == rg.clean(rg.read(shop_url, query=file.read_text())).audit
+    assert "return" in [line.rule for line in audit.lines if not line.rows]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DROP TABLE order_lines",
+        "SELECT 1) AS a; DROP TABLE order_lines; SELECT * FROM (SELECT 1",
+        "SELECT 1) AS a; COMMIT; DROP TABLE order_lines; SELECT * FROM (SELECT 1",
+        "WITH gone AS (DELETE FROM order_lines RETURNING *) SELECT * FROM gone",
+        "SELECT * FROM nowhere",
+    ],
+)
+def test_a_query_cannot_write(shop_url, query, lines):
+    with pytest.raises(SourceError, match=r"refuses|cannot be read"):
+        rg.read(shop_url, query=query)
+    assert rg.read(f"{shop_url}?table=order_lines").table.count().to_pyarrow().as_py() == lines.num_rows
+
+
+def test_a_missing_table_is_told_with_what_is_there(shop_url):
+    with pytest.raises(SourceError, match=r"There is no table 'order_line' in .* Did you mean 'order_lines'?"):
+        rg.read(f"{shop_url}?table=order_line")
+    with pytest.raises(SourceError, match=r"No table of .* is named. Found: .*order_lines"):
+        rg.read(shop_url)
+    with pytest.raises(OptionError, match="Both a table and a query"):
+        rg.read(f"{shop_url}?table=order_lines", query="SELECT 1")
+    with pytest.raises(OptionError, match="A query needs a database"):
+        rg.read("orders.csv", query="SELECT 1")
+
+
+NASTY = 'lines"; DROP TABLE order_lines; --'
+
+
+def test_names_of_tables_and_columns_are_never_run(shop_url, lines):
+    table, column = NASTY.replace('"', '""'), 'a"; DROP TABLE order_lines; --'
+    statements = (
+        f'DROP TABLE IF EXISTS "{table}"',
+        f'CREATE TABLE "{table}" AS SELECT *, 1 AS "{column.replace(chr(34), chr(34) * 2)}" FROM order_lines LIMIT 500',
+    )
+    address = parse_address(shop_url)
+    if address.engine == "postgres":
+        import psycopg
+
+        con = psycopg.connect(shop_url)
+    else:
+        con = {"duckdb": duckdb.connect, "sqlite": sqlite3.connect}[address.engine](str(address.path))
+    with closing(con):
+        for statement in statements:
+            con.execute(statement)
+        con.commit()
+    orders = rg.read(f"{shop_url}?table={quote(f'{chr(34)}{table}{chr(34)}')}")
+    assert orders.table.count().to_pyarrow().as_py() == 500
+    assert column in orders.table.columns
+    assert rg.read(f"{shop_url}?table=order_lines").table.count().to_pyarrow().as_py() == lines.num_rows
+
+
+def test_types_of_postgres_are_kept(postgres, ask):
+    ask("DROP TABLE IF EXISTS kinds")
+    ask(
+        """CREATE TABLE kinds ("Customer" char(4), "Order" uuid, "Date" timestamptz, "Qty" smallint, "Price" numeric,
+        "Total" money, remark text, flag boolean, extra jsonb)"""
+    )
+    ask(
+        """INSERT INTO kinds VALUES
+        ('a', '00000000-0000-0000-0000-000000000001', '2024-01-02 10:00+00', 2, 1.23456789012345, 2.50, '', true, '{}'),
+        ('b', '00000000-0000-0000-0000-000000000002', '2024-01-03 10:00+00', 1, 3, 3, E'two\nlines, "quoted"', false, null),
+        ('c', '00000000-0000-0000-0000-000000000003', '2024-01-04 10:00+00', 1, 'NaN', 4, E'\\\\N', null, null)"""
+    )
+    address = f"{postgres}?table=kinds"
+    opened = databases.open_database(
+        address, query=None, told=machine(memory_limit=None, threads=None, temp_dir=None)
+    ).table.order_by("Customer")
+    cells = opened.to_pyarrow().to_pydict()
+    assert cells["Customer"] == ["a", "b", "c"]
+    assert cells["Price"] == [Decimal("1.2345678901"), Decimal(3), None]
+    assert cells["Total"] == [Decimal("2.5"), Decimal(3), Decimal(4)]
+    assert cells["remark"] == ["", 'two\nlines, "quoted"', r"\N"]
+    assert cells["flag"] == [True, False, None]
+    assert cells["extra"] == ["{}", None, None]
+    orders = rg.read(address)
+    assert any("have a time zone: they are clock times of" in note for note in orders.notes)
+    assert orders.table.count().to_pyarrow().as_py() == 3
+
+
+def test_large_tables_come_over_in_pieces(postgres, ask, monkeypatch):
+    ask("DROP TABLE IF EXISTS many")
+    ask(
+        """CREATE TABLE many AS SELECT n % 100 AS customer, n AS "order", DATE '2024-01-01' + n % 300 AS date,
+        n::numeric(18,4) / 100 AS amount FROM generate_series(1, 20000) AS n"""
+    )
+    monkeypatch.setattr(databases, "PIECE", 50_000)
+    orders = rg.read(f"{postgres}?table=many")
+    found = orders.table.agg(n=orders.table.count(), amount=orders.table["amount"].sum()).to_pyarrow().to_pylist()[0]
+    assert found == {"n": 20_000, "amount": Decimal("2000100")}  # 1 + … + 20,000 = 200,010,000 hundredths
+
+
+def test_a_broken_connection_while_reading_is_told(postgres, ask, lines, monkeypatch):
+    fill(postgres, "order_lines", lines)
+    pieces = databases._pieces
+
+    def kill(rows, file):
+        for _ in pieces(rows, file):
+            ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%'")
+            yield
+
+    monkeypatch.setattr(databases, "PIECE", 10_000)
+    monkeypatch.setattr(databases, "_pieces", kill)
+    big = "SELECT l.* FROM order_lines AS l, generate_series(1, 200)"
+    with pytest.raises(SourceError, match=r"The connection to the PostgreSQL database regulars_.* broke off"):
+        rg.read(postgres, query=big)
+
+
+def test_any_backend_of_ibis_comes_over(lines):
+    told = machine(memory_limit=None, threads=None, temp_dir=None)
+    con = connect(told)
+    there = ibis.polars.connect().create_table("lines", lines)
+    copied = con.table(databases.bring_over(there, con, where="lines", told=told))
+    assert copied.count().to_pyarrow().as_py() == lines.num_rows
+    assert rg.clean(rg.read(copied)).audit == rg.clean(rg.read(lines)).audit
+
+
+# --- addresses ------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_found_from_here_and_from_the_root(tmp_path, monkeypatch):
+    (tmp_path / "shop.duckdb").touch()
+    monkeypatch.chdir(tmp_path)
+    assert parse_address("duckdb:///shop.duckdb?table=a").path == Path("shop.duckdb")
+    assert parse_address(f"duckdb:///{tmp_path}/shop.duckdb").path == tmp_path / "shop.duckdb"
+    with pytest.raises(SourceError, match=r"There is no SQLite file 'nix.db'. Check the path: three slashes"):
+        rg.read("sqlite:///nix.db?table=a")
+    with pytest.raises(SourceError, match=r"shop.duckdb cannot be read|no table"):
+        rg.read("duckdb:///shop.duckdb?table=a")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"postgres://me:{PASSWORD}@host/shop?table=a",
+        "postgres://me:12/Geheim@host/shop?table=a",
+        "postgres://me:12?Geheim@host/shop?table=a",
+        "https://me:Geheim@host/orders.csv?token=Geheim",
+        "postgres://me:Geheim@host/shop?table=a&nix=1",
+        "mysql://me:Geheim@127.0.0.1:1/shop?table=a",
+        "snowflake://me:Geheim@account/shop/public?warehouse=w&table=a",
+        "postgres://me:Geheim@127.0.0.1:1/shop?table=a&connect_timeout=1",
+        "postgres://127.0.0.1:1/shop?table=a&connect_timeout=1&user=me&password=Geheim",
+    ],
+)
+def test_no_error_has_the_password(address):
+    with pytest.raises(RegularsError) as caught:
+        rg.read(address)
+    told = "".join([str(caught.value), repr(caught.value.__cause__)])
+    assert not any(part in told for part in ("Geheim", PASSWORD, "he/im", "Ge:he"))
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("scheme", ["bigquery", "snowflake", "databricks", "trino", "mssql", "clickhouse"])
+def test_a_package_that_is_missing_is_named(scheme, monkeypatch):
+    def missing(url):
+        raise ImportError(scheme)
+
+    monkeypatch.setattr(ibis, "connect", missing)
+    with pytest.raises(SourceError, match=rf"needs a package .* pip install 'regulars\[{scheme}\]'"):
+        rg.read(f"{scheme}://host/shop?table=lines")
+
+
+def test_the_password_stands_nowhere_in_a_run(postgres, lines, tmp_path, monkeypatch, capsys):
+    fill(postgres, "order_lines", lines)
+    address = f"{postgres}?table=order_lines"
+    run = tmp_path / "run"
+    monkeypatch.setattr("sys.argv", ["regulars", "segment", address, "-o", str(run), "--no-figures", "--no-backtest"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    said = "".join(capsys.readouterr())
+    assert json.loads((run / "facts.json").read_text())["source"].startswith("order_lines in the PostgreSQL database")
+    for secret in (parse_address(address).options["password"], ENCODED):
+        assert secret not in said
+        for file in run.rglob("*"):
+            assert not file.is_file() or secret.encode() not in file.read_bytes(), file
+
+
+def test_the_password_comes_from_the_environment(postgres, lines, monkeypatch):
+    fill(postgres, "order_lines", lines)
+    there = parse_address(postgres).options
+    address = f"postgres://{there['user']}@{there['host']}:{there['port']}/{there['dbname']}?table=order_lines"
+    monkeypatch.setenv("PGPASSWORD", there["password"])
+    assert rg.read(address).table.count().to_pyarrow().as_py() == lines.num_rows
+    monkeypatch.setenv("PGPASSWORD", "wrong-Geheim")
+    with pytest.raises(SourceError, match="There is no way into the PostgreSQL database") as caught:
+        rg.read(address)
+    assert "Geheim" not in str(caught.value)
+
+
+def test_the_real_file_on_postgres(postgres, uci):
+    fill(postgres, "online_retail", duckdb.sql(f"FROM '{uci}'").to_arrow_table())
+    cleaned = rg.clean(rg.read(f"{postgres}?table=online_retail"), returns="drop", all_products=True)
+    people = cleaned.orders["customer_id"].nunique().to_pyarrow().as_py()
+    assert (people, cleaned.audit.kept.orders_left) == (4_338, 18_532)
+    assert cleaned.audit.kept.amount_left == Decimal("8887208.8940")
+
+
+# --- writing a table ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["postgres", "sqlite", "duckdb"])
+def target(request, tmp_path):
+    """An address to write to, and a way to ask it."""
+    if request.param == "postgres":
+        url, asking = request.getfixturevalue("postgres"), request.getfixturevalue("ask")
+        asking("DROP TABLE IF EXISTS customer_segments")
+        return url, asking
+    path = tmp_path / f"shop.{request.param}"
+    opened = sqlite3.connect if request.param == "sqlite" else duckdb.connect
+
+    def asking(statement):
+        with closing(opened(str(path))) as con:
+            found = con.execute(statement).fetchall()
+            con.commit()
+            return found
+
+    return f"{request.param}:///{path}", asking
+
+
+@pytest.fixture(scope="module")
+def other_result(lines):
+    """The same shop with two segments."""
+    return rg.segment(lines, k=2, backtest=False)
+
+
+COUNT = "SELECT count(*), count(DISTINCT run_id), min(run_id) FROM customer_segments"
+
+
+def test_a_table_is_written_as_a_whole(target, sample_result):
+    url, ask = target
+    told = []
+    written = write_table_to(sample_result, url, table="customer_segments", tell=told.append)
+    mine, people = run_id(sample_result), sample_result.customers_total
+    assert told == [
+        f"customer_segments in {written.database} will be made, with {people:,} customers of the run {mine}."
+    ]
+    assert (written.rows, written.rows_before, written.run_id) == (people, 0, mine)
+    found = ask("SELECT customer_id, run_id, as_of, monetary, segment FROM customer_segments ORDER BY customer_id")
+    ours = rows(sample_result.customers)
+    assert [(a, b, str(c), float(d), e) for a, b, c, d, e in found] == [
+        (row["customer_id"], mine, str(sample_result.as_of), float(row["monetary"]), row["segment"]) for row in ours
+    ]
+    if not url.startswith("sqlite"):
+        assert [row[3] for row in found] == [row["monetary"] for row in ours]  # decimal, bit for bit
+
+
+def test_nothing_is_replaced_unasked(target, sample_result, other_result):
+    url, ask = target
+    write_table_to(sample_result, url, table="customer_segments")
+    with pytest.raises(OutputError, match=r"There is a table customer_segments already, with .* rows. Take its place"):
+        write_table_to(other_result, url, table="customer_segments")
+    assert ask(COUNT) == [(sample_result.customers_total, 1, run_id(sample_result))]
+
+
+def test_replace_takes_the_place(target, sample_result, other_result):
+    url, ask = target
+    write_table_to(sample_result, url, table="customer_segments")
+    told = []
+    write_table_to(other_result, url, table="customer_segments", mode="replace", tell=told.append)  # fewer columns
+    assert told[0].startswith(f"The {sample_result.customers_total:,} rows of customer_segments in the ")
+    assert ask(COUNT) == [(other_result.customers_total, 1, run_id(other_result))]
+    write_table_to(other_result, url, table="customer_segments", mode="replace")  # the same columns
+    assert ask(COUNT) == [(other_result.customers_total, 1, run_id(other_result))]
+
+
+def test_append_adds_each_run_once(target, sample_result, other_result):
+    url, ask = target
+    write_table_to(sample_result, url, table="customer_segments")
+    write_table_to(other_result, url, table="customer_segments", mode="append")
+    both = sample_result.customers_total + other_result.customers_total
+    assert ask(COUNT)[0][:2] == (both, 2)
+    with pytest.raises(OutputError, match=f"The run {run_id(other_result)} is already in customer_segments"):
+        write_table_to(other_result, url, table="customer_segments", mode="append")
+    write_table_to(other_result, url, table="customer_segments", mode="replace")
+    with pytest.raises(OutputError, match=r"The table customer_segments has no column .*p_active"):
+        write_table_to(sample_result, url, table="customer_segments", mode="append")
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_a_table_of_the_shop_is_never_touched(target, sample_result, mode):
+    url, ask = target
+    ask("DROP TABLE IF EXISTS invoices")
+    ask("CREATE TABLE invoices (id integer)")
+    with pytest.raises(OutputError, match="The table invoices was not written by regulars"):
+        write_table_to(sample_result, url, table="invoices", mode=mode)
+
+
+def test_names_and_values_are_never_run_when_writing(target, sample_result):
+    url, ask = target
+    nasty = "Robert'); DROP TABLE customer_segments; --"
+    people = sample_result.customers.mutate(customer_id=ibis.literal(nasty) + sample_result.customers["customer_id"])
+    column = 'x"; DROP TABLE customer_segments; --'
+    run = replace(sample_result, customers=people.mutate(**{column: ibis.literal("y'); --")}))
+    write_table_to(sample_result, url, table="customer_segments")
+    name = 'a"; DROP TABLE customer_segments; --'
+    ask('DROP TABLE IF EXISTS "a""; DROP TABLE customer_segments; --"')
+    write_table_to(run, url, table=f'"{name.replace(chr(34), chr(34) * 2)}"')
+    found = ask('SELECT count(*), min(substr(customer_id, 1, 42)) FROM "a""; DROP TABLE customer_segments; --"')
+    assert found == [(sample_result.customers_total, nasty)]
+    assert ask(COUNT)[0][0] == sample_result.customers_total
+
+
+def test_what_is_not_a_database_or_a_name_is_refused(sample_result, tmp_path):
+    with pytest.raises(OptionError, match="regulars does not write to BigQuery"):
+        write_table_to(sample_result, "bigquery://project/shop", table="a")
+    with pytest.raises(OptionError, match="There is no mode 'both'"):
+        write_table_to(sample_result, f"sqlite:///{tmp_path}/a.sqlite", table="a", mode="both")
+    with pytest.raises(SourceError, match="is not the name of a table"):
+        write_table_to(sample_result, f"sqlite:///{tmp_path}/a.sqlite", table='a"b')
+    assert not (tmp_path / "a.sqlite").exists()
+
+
+def test_a_run_that_is_opened_again_has_the_same_id(sample_result, tmp_path):
+    folder = rg.write_run(sample_result, tmp_path / "run", figures=False, report=False)
+    assert run_id(rg.open_run(folder)) == run_id(sample_result)
+
+
+def _at_once(url, first, second, *, mode):
+    """Two writers: the second comes while the first is about to write; what each of them got."""
+    inside, errors = threading.Event(), {}
+
+    def write(run, tell):
+        try:
+            write_table_to(run, url, table="customer_segments", mode=mode, tell=tell)
+        except RegularsError as error:
+            errors[run_id(run)] = error
+
+    def pause(_):
+        inside.set()
+        late.start()
+        late.join(1)  # it waits for us, however long we take
+        assert late.is_alive()
+
+    late = threading.Thread(target=write, args=(second, None))
+    early = threading.Thread(target=write, args=(first, pause))
+    early.start()
+    assert inside.wait(30)
+    early.join(60)
+    late.join(60)
+    return errors
+
+
+@pytest.mark.parametrize("target", ["postgres", "sqlite"], indirect=True)
+def test_of_two_new_tables_at_once_one_is_refused(target, sample_result, other_result):
+    url, ask = target
+    errors = _at_once(url, sample_result, other_result, mode="new")
+    assert list(errors) == [run_id(other_result)]
+    assert "There is a table customer_segments already" in str(errors[run_id(other_result)])
+    assert ask(COUNT) == [(sample_result.customers_total, 1, run_id(sample_result))]
+
+
+@pytest.mark.parametrize("target", ["postgres", "sqlite"], indirect=True)
+def test_of_two_replacing_at_once_the_last_one_stays(target, sample_result, other_result):
+    url, ask = target
+    write_table_to(sample_result, url, table="customer_segments")
+    assert _at_once(url, sample_result, other_result, mode="replace") == {}
+    assert ask(COUNT) == [(other_result.customers_total, 1, run_id(other_result))]
+
+
+def test_a_connection_that_is_killed_leaves_the_table_as_it_was(
+    postgres, ask, sample_result, other_result, monkeypatch
+):
+    from regulars import databasing
+
+    ask("DROP TABLE IF EXISTS customer_segments")
+    write_table_to(sample_result, postgres, table="customer_segments")
+    all_rows = databasing._rows
+
+    def kill(batches):
+        for place, row in enumerate(all_rows(batches)):
+            if place == 50:
+                ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY %FROM STDIN'")
+            yield row
+
+    monkeypatch.setattr(databasing, "_rows", kill)
+    with pytest.raises(OutputError, match=r"broke off: .* Nothing was changed"):
+        write_table_to(other_result, postgres, table="customer_segments", mode="replace")
+    assert ask(COUNT) == [(sample_result.customers_total, 1, run_id(sample_result))]
+
+
+@pytest.mark.parametrize("target", ["sqlite", "duckdb"], indirect=True)
+def test_a_writer_that_fails_leaves_the_table_as_it_was(target, sample_result, other_result):
+    url, ask = target
+    write_table_to(sample_result, url, table="customer_segments")
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_table_to(other_result, url, table="customer_segments", mode="replace", tell=stop)
+    assert ask(COUNT) == [(sample_result.customers_total, 1, run_id(sample_result))]
+
+
+# --- a model as SQL -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_the_sql_does_what_assign_does(engine, open_engine, expected):
+    *_, people, model = expected
+    people = people.select("customer_id", "recency_days", "frequency", "monetary")
+    con = open_engine(engine)
+    con.create_table("people", people.to_pyarrow(), overwrite=True)
+    text = to_sql(model, dialect=engine, table="people")
+    found = _rows_of(con, text)
+    ours = rows(model.assign(people))
+    assert [row["segment"] for row in found] == [row["segment"] for row in ours]
+    for theirs, row in zip(found, ours, strict=True):
+        assert theirs == row | {"distance": pytest.approx(row["distance"], rel=1e-9)}
+
+
+def _rows_of(con, text) -> list[dict]:
+    cursor = con.con.cursor() if con.name == "postgres" else con.con
+    cursor.execute(text)
+    names = [each[0] for each in cursor.description]
+    found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return sorted(found, key=lambda row: row["customer_id"])
+
+
+SMALL = SegmentModel(
+    as_of=date(2024, 1, 1),
+    returns="net",
+    all_products=False,
+    scale=Scale(
+        name="sqrt-log",
+        functions=("sqrt", "log1p", "log1p"),
+        lambdas=(1.0, 1.0, 1.0),
+        offsets=(8.0, 1.25, 5.5),
+        divisors=(4.0, 0.5, 2.0),
+    ),
+    centres=((-0.5, 1.0, 1.0), (0.5, -0.5, -0.5)),
+    segments=("Loyal", r"It's \ gone"),
+    cuts=Cuts(levels=5, recency_days=(9, 8, 7, 6), frequency=(2, 3, 4, 5), monetary=(Decimal(9), None, None, None)),
+    pack=load_pack("eleven"),
+    gaps=Gaps(p75=1, p90=2, p95=3, count=4),
+)
+
+#: The lines in which the dialects differ: money, logarithms, and text with a quote and a backslash.
+SNAPSHOTS = {
+    "bigquery": r"""
+THEN 'It\'s \\ gone'
+LN(IF(CAST(t2.monetary AS FLOAT64) > -1, CAST(t2.monetary AS FLOAT64), NULL) + 1) - 5.5,
+CAST(IF(t0.monetary IS NULL, NULL, 1) + IF(t0.monetary >= CAST('9.0000' AS NUMERIC), 1, 0) AS INT64) AS m_score
+FROM shop.customers AS t0""",
+    "snowflake": r"""
+THEN 'It\'s \\ gone'
+LN(IFF(CAST(t2.monetary AS DOUBLE) > -1, CAST(t2.monetary AS DOUBLE), NULL) + 1) - 5.5
+CAST(IFF(t0.monetary IS NULL, NULL, 1) + IFF(t0.monetary >= CAST('9.0000' AS DECIMAL(18, 4)), 1, 0) AS TINYINT) AS m_score
+FROM shop.customers AS t0""",
+    "databricks": r"""
+THEN 'It\'s \\ gone'
+LN(IF(CAST(t2.monetary AS DOUBLE) > -1, CAST(t2.monetary AS DOUBLE), NULL) + 1) - 5.5,
+CAST(IF(t0.monetary IS NULL, NULL, 1) + IF(t0.monetary >= CAST('9.0000' AS DECIMAL(18, 4)), 1, 0) AS TINYINT) AS m_score
+FROM shop.customers AS t0""",
+    "trino": r"""
+THEN 'It''s \ gone'
+LN(IF(CAST(t2.monetary AS DOUBLE) > -1, CAST(t2.monetary AS DOUBLE), NULL) + 1) - CAST(5.5 AS DOUBLE)
+CAST(IF(t0.monetary IS NULL, NULL, 1) + IF(t0.monetary >= CAST('9.0000' AS DECIMAL(18, 4)), 1, 0) AS TINYINT) AS m_score
+FROM shop.customers AS t0""",
+}
+
+
+@pytest.mark.parametrize("dialect", SNAPSHOTS)
+def test_the_sql_of_warehouses(dialect):
+    text = to_sql(SMALL, dialect=dialect, table="shop.customers")
+    wanted = re.compile(r"THEN 'It|LN\(.*monetary|.* AS m_score$|FROM shop")
+    shown = dict.fromkeys(line.strip() for line in text.splitlines() if wanted.match(line.strip()))
+    assert list(shown) == [line.strip() for line in SNAPSHOTS[dialect].strip().splitlines()]
+
+
+def test_dialects_are_refused_or_known(expected):
+    model = expected[-1]
+    for dialect in DIALECTS:
+        text = to_sql(model, dialect=dialect, table="{{ ref('customers') }}")
+        assert "FROM {{ ref('customers') }} AS t0" in text
+    with pytest.raises(OptionError, match="There is no dialect 'oracle'"):
+        to_sql(model, dialect="oracle")
+
+
+def test_the_name_of_a_table_is_never_run(expected):
+    text = to_sql(expected[-1], dialect="postgres", table='"customers; DROP TABLE a; --"')
+    assert 'FROM "customers; DROP TABLE a; --" AS t0' in text
+    assert 'FROM "order" AS t0' in to_sql(expected[-1], dialect="postgres", table="order")
+    text = to_sql(expected[-1], dialect="postgres", table="{{ ref('a') }} ; DROP TABLE b")
+    assert "FROM \"{{ ref('a') }} ; DROP TABLE b\" AS t0" in text
+
+
+def test_the_command_prints_it(sample_result, tmp_path, monkeypatch, capsys):
+    sample_result.model.save(tmp_path / "model.json")
+    monkeypatch.setattr("sys.argv", ["regulars", "sql", "--model", str(tmp_path), "--dialect", "snowflake"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == to_sql(sample_result.model, dialect="snowflake")
