@@ -21,10 +21,12 @@ COUNTED = ("queries", "source_scans", "arrow_bytes")
 def measure(folder: Path) -> dict[str, dict[str, int]]:
     """Segment made lines in `folder`; stage → what is counted."""
     from regulars import binning, pipeline, reading, writing
+    from regulars.backtesting import windows
 
     source = folder / "lines.parquet"
     make_lines(LINES, source)
     usual, binning.CELLS_FROM = binning.CELLS_FROM, CELLS_FROM
+    most, windows.MOST_WINDOWS = windows.MOST_WINDOWS, 2  # each costs the same
     try:
         with counting() as queries:
 
@@ -36,7 +38,7 @@ def measure(folder: Path) -> dict[str, dict[str, int]]:
             result = pipeline.segment(orders, progress=tell)
             writing.write_run(result, folder / "run", figures=False, customers_csv=False, progress=tell)
     finally:
-        binning.CELLS_FROM = usual
+        binning.CELLS_FROM, windows.MOST_WINDOWS = usual, most
     return {stage: {name: facts[name] for name in COUNTED} for stage, facts in queries.to_dict().items()}
 
 

@@ -37,6 +37,18 @@ def test_the_orders_add_up_in_time(result, somebody):
     assert card.orders[-1][0].date() == somebody["last_order"]
 
 
+def test_what_comes_next_is_said_in_words(result, somebody):
+    first, second = rg.customer_card(result, somebody["customer_id"]).ahead
+    assert first.startswith(
+        f"{somebody['p_active']:.0%} chance of an order in the next {result.outlook.horizon_days} days;"
+    )
+    assert f"{somebody['expected_orders']:.1f} expected for £" in first
+    assert second.endswith("of the last 365 days' revenue is at risk.")
+
+    without = dataclasses.replace(result, outlook=None)
+    assert rg.customer_card(without, somebody["customer_id"]).ahead == ()
+
+
 def test_every_card_has_reasons_and_can_be_json(result):
     ids = result.customers.order_by("customer_id").limit(25).to_pyarrow()["customer_id"].to_pylist()
     for customer_id in ids:

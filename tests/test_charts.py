@@ -503,8 +503,8 @@ def test_outcomes_have_a_point_and_an_interval_for_each_segment(foretold: Segmen
         assert list(points.x) == [row[column][0] for row in FOLLOWED]
         assert list(spans.x) == [value for row in FOLLOWED for value in (*row[column][1:], None)]
     assert shares.customdata[0] == "Loyal high-value<br>90% (82% to 96%)"
-    assert share_names.text[3] == "<b>Low-spend lapsed</b> 27% (20% to 34%)"
-    assert revenue_names.text[0] == "<b>Loyal high-value</b> £300 (£200 to £420)"
+    assert share_names.text[3] == "<b>Low-spend lapsed</b>\u00a027% (20% to 34%)"
+    assert revenue_names.text[0] == "<b>Loyal high-value</b>\u00a0£300 (£200 to £420)"
     assert [shape.x0 for shape in figure.layout.shapes] == [0.5, 66.25]  # of all customers
     assert title(figure) == "Loyal high-value: 90% bought again within 90 days; Low-spend lapsed: 27%"
     assert rows(figure)[1] == [
@@ -545,11 +545,11 @@ def test_information_has_its_mean_and_range_over_the_cuts(foretold: Segmentation
     spans, means, names = figure.data[-3:]
     assert list(means.x) == pytest.approx([0.16, 0.14, 0.13, 0.06, 0.05])
     assert list(spans.x)[:2] == [0.15, 0.17]
-    assert names.text[1] == "<b>Segments</b> 0.140 bit (0.120 to 0.160)"
+    assert names.text[1] == "<b>Segments</b>\u00a00.140 bit (0.120 to 0.160)"
     assert rows(figure)[0] == ["Segments", 4, "0.160", "0.140", "0.120", "0.160", "1.80"]
     assert "Recency alone: 0.050 bit (0.020 to 0.080), lift 1.30" in figure.layout.meta["alt"]
     one = replace(a_backtest(), windows=a_backtest().windows[:1])
-    assert charts.gain_curves(replace(foretold, backtest=one)).data[-1].text[0] == "<b>Segments</b> 0.160 bit"
+    assert charts.gain_curves(replace(foretold, backtest=one)).data[-1].text[0] == "<b>Segments</b>\u00a00.160 bit"
 
 
 def test_calibration_compares_promises_with_what_came_true(foretold: Segmentation) -> None:
@@ -580,7 +580,7 @@ def test_risk_is_the_full_part_of_the_last_year(foretold: Segmentation) -> None:
     assert list(at_risk.x) == [row[5] for row in EXPECTED]
     assert [a + b for a, b in zip(at_risk.x, rest.x, strict=True)] == [row[4] for row in EXPECTED]
     assert title(figure) == f"£42k of the last year's £150k is at risk, the most in {foretold.segments[1].name} (£16k)"
-    assert names.text[0] == f"<b>{foretold.segments[0].name}</b> £8k of £80k · 90% come"
+    assert names.text[0] == f"<b>{foretold.segments[0].name}</b>\u00a0£8k of £80k · 90% come"
     assert rows(figure)[-1] == ["all", 500, "45%", "375", "32,000", "150,000", "42,000"]
 
 

@@ -62,6 +62,23 @@ def test_every_command_is_in_the_docs():
     assert not missing
 
 
+def test_every_option_is_in_the_docs():
+    from typer.main import get_command
+
+    from regulars.cli import commands
+
+    shown = "\n".join((ROOT / "docs" / name).read_text("utf-8") for name in ("command_line.md", "reading.md"))
+    options = {
+        (name, option)
+        for name, command in get_command(commands.app).commands.items()
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option.startswith("--") and option != "--help"
+    }
+    assert ("value", "--margin") in options
+    assert [each for each in sorted(options) if not re.search(rf"{each[1]}\b", shown)] == []
+
+
 def test_links_between_pages_lead_somewhere():
     links = [
         (page, target)

@@ -19,7 +19,7 @@ from regulars.valuing import ChanceModel, PurchaseModel, SpendModel
 SPEND = SpendModel(p=2.8, q=3.4, gamma=331.0, mean=390.0)
 CHANCES = ChanceModel(
     intercept=-0.3,
-    weights=(-0.9, 0.5, 0.2, -0.1, 0.05, 0.0, 0.1, -0.02, 0.01),
+    weights=(-0.9, 0.5, 0.2),
     centres=(4.0, 1.2, 6.0),
     spreads=(1.3, 0.7, 1.1),
 )
@@ -57,6 +57,7 @@ MODELS = {
     "nobody leaves": ("mbg-nbd", (1.1, 150.0, 1e-4, 30.0)),
     "published": ("bg-nbd", (0.2426, 30.9, 0.7929, 2.4259)),
     "many leave": ("bg-nbd", (2.0, 20.0, 3.0, 1.2)),
+    "everybody leaves alike": ("mbg-nbd", (1.4, 70.0, 25_207.0, 160_000.0)),
     "joined": ("pareto-nbd", (0.55, 74.0, 0.6, 81.7)),
 }
 

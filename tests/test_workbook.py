@@ -266,6 +266,9 @@ class TestCustomers:
         assert found["Spend (GBP)"].sum() == pytest.approx(float(sample_result.revenue))
         assert found["Orders"].sum() == sample_result.orders_total
         assert found["Spend (GBP)"].is_sorted(descending=True)
+        assert found["Chance of an order"].is_between(0, 1).all()
+        at_risk = sample_result.outlook.total("revenue_at_risk")
+        assert found["Revenue at risk (GBP)"].sum() == pytest.approx(at_risk, abs=0.01 * len(found))
 
 
 class TestAudit:

@@ -55,6 +55,7 @@ _HOMES = {
     "value": "pipeline",
     "write_report": "reporting",
     "write_run": "writing",
+    "write_valuation": "writing",
     "write_workbook": "workbook",
 }
 

@@ -11,6 +11,7 @@ from typing import Any
 from regulars.errors import CustomerError
 from regulars.explaining import Move, describe_place, what_moves
 from regulars.pipeline import Segmentation
+from regulars.wording import money, percent
 
 __all__ = ["Card", "customer_card"]
 
@@ -35,6 +36,8 @@ class Card:
         The customer's row of `customers`, by column.
     why
         Sentences: how near the next segment is, each measure against the segment's, the scores.
+    ahead
+        Sentences: what the customer will probably do; empty where there is no forecast.
     moves
         What would change the segment or the group, most useful first.
     orders
@@ -51,6 +54,7 @@ class Card:
     channel: str
     numbers: dict[str, Any]
     why: tuple[str, ...]
+    ahead: tuple[str, ...]
     moves: tuple[Move, ...]
     orders: tuple[tuple[datetime, str | None, Decimal], ...] | None
 
@@ -103,8 +107,22 @@ def customer_card(result: Segmentation, customer_id: str) -> Card:
         why=describe_place(
             result.model, None if segment is None else segment.profile, **measures, currency=result.currency
         ),
+        ahead=_ahead(row, result),
         moves=what_moves(result.model, **measures, currency=result.currency, as_of=result.as_of),
         orders=_orders(result, wanted),
+    )
+
+
+def _ahead(row: dict[str, Any], result: Segmentation) -> tuple[str, ...]:
+    """What the customer will probably do, in words."""
+    if result.outlook is None or row.get("p_active") is None:
+        return ()
+    chance, orders, risk = row["p_active"], row["expected_orders"], row["revenue_at_risk"]
+    worth = "" if row["expected_value"] is None else f" for {money(row['expected_value'], result.currency)}"
+    return (
+        f"{percent(chance)} chance of an order in the next {result.outlook.horizon_days} days; "
+        f"{orders:.1f} expected{worth}.",
+        f"{money(risk, result.currency)} of the last 365 days' revenue is at risk.",
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
 from typing import Any
 
 import ibis
@@ -238,7 +237,9 @@ class _Parts:
         return self.a + self.b + self.first - 1 - self.r
 
     def terms(self, days: float) -> int | None:
-        """How many terms the series needs for the youngest customer without a repeat order; `None`: too many."""
+        """How many terms the series needs for the youngest customer without a repeat order; `None`: too many or large."""
+        if abs(self.a - 1) * math.log1p(days / self.alpha) > _SURE / 2:
+            return None
         z, c = days / (self.alpha + days), self.a + self.b + self.first - 1
         term = total = abs(z * self._rest / c) if c > 0 else math.inf
         for n in range(1, _MOST_TERMS):
@@ -266,20 +267,22 @@ def learn_value(histories: ir.Table, *, model: str = "mbg-nbd") -> CustomerValue
 
 
 def group_histories(histories: ir.Table) -> tuple[Floats, Floats]:
-    """Distinct histories and how many customers have each, shapes (n, 3) and (n,); one query.
+    """Distinct histories and how many customers have each, shapes (n, 3) and (n,); three queries, one of them of customers.
 
     Beyond 300,000 distinct rows, days are taken together in twos, fours, weeks …, each row at the mean of its customers;
-    one more query each time. Only the fit sees these.
+    one more small query each time. Only the fit sees these.
     """
-    x, active, age = (histories[name] for name in _ROW)
+    each = histories.group_by(list(_ROW)).agg(customers=histories.count()).cache()
+    x, active, age, n = (each[name] for name in (*_ROW, "customers"))
     for days in (1, *_COARSER):
         keys = {"x": x, "t": (active / days).floor().cast("int64"), "age": (age / days).floor().cast("int64")}
-        if histories.select(**keys).distinct().count().to_pyarrow().as_py() <= MOST_ROWS:
+        if each.select(**keys).distinct().count().to_pyarrow().as_py() <= MOST_ROWS:
             break
-    table = histories.group_by(**keys).agg(n=histories.count(), active=active.sum(), whole=age.sum())
+    table = each.group_by(**keys).agg(n=n.sum(), active=(n * active).sum(), whole=(n * age).sum())
     found = table.order_by("x", "t", "age").to_pyarrow()
-    n = found["n"].to_numpy().astype(float)
-    return np.column_stack([found["x"].to_numpy(), found["active"].to_numpy() / n, found["whole"].to_numpy() / n]), n
+    weights = found["n"].to_numpy().astype(float)
+    means = [found[name].to_numpy() / weights for name in ("active", "whole")]
+    return np.column_stack([found["x"].to_numpy(), *means]), weights
 
 
 def group_spend(histories: ir.Table) -> tuple[Floats, Floats]:
@@ -311,14 +314,9 @@ def learn_chances(people: ir.Table) -> ChanceModel:
 
 def _chance(people: ir.Table, model: ChanceModel) -> ir.Value:
     """Logistic chance of an order as an expression: `ChanceModel.predict`."""
-    z = [
-        ((people[name].cast("float64") + 1).ln() - centre) / spread
-        for name, centre, spread in zip(MEASURES, model.centres, model.spreads, strict=True)
-    ]
-    terms = [*z, *(first * second for first, second in combinations_with_replacement(z, 2))]
     total: ir.Value = ibis.literal(model.intercept)
-    for weight, term in zip(model.weights, terms, strict=True):
-        total = total + term * weight
+    for name, weight, centre, spread in zip(MEASURES, model.weights, model.centres, model.spreads, strict=True):
+        total = total + ((people[name].cast("float64") + 1).ln() - centre) * (weight / spread)
     return 1 / (1 + (-total).exp())
 
 

@@ -228,16 +228,16 @@ def _windows(backtest: Backtest) -> list[tuple[Any, ...]]:
 
 
 def _ways(test: ForecastTest) -> list[tuple[Any, ...]]:
-    """Each way to tell who orders next: how it did at the latest cut, and on average over the cuts that it has."""
+    """Each way to tell who orders next: how it did at the latest cut, and on average over the cuts that all have."""
     rows = []
     for way in test.ways:
         check = way.windows[0]
-        measured = (check.auc, way.mean("auc"), check.calibration_error, check.log_loss)
+        measured = (check.auc, way.mean("auc", cuts=test.cuts), check.calibration_error, check.log_loss)
         rows.append(
             (
                 f"{way.title} (used)" if way.name == test.used else way.title,
                 *("" if value is None else f"{value:.3f}" for value in measured),
-                len(way.windows),
+                len(test.cuts),
             )
         )
     return rows

@@ -107,6 +107,7 @@ _CUSTOMERS = dict(
         (
             *("customer_id", "segment", "rfm_group", "recency_days", "frequency", "monetary", "avg_order_value"),
             *("first_order", "last_order", "r_score", "f_score", "m_score", "country"),
+            *("p_active", "expected_value", "revenue_at_risk"),
         ),
         _columns(
             ("Customer", "text", "id", "The customer's number or name in the source."),
@@ -127,6 +128,9 @@ _CUSTOMERS = dict(
             ("F", "count", "score", "Frequency: 1 is fewest orders, {levels} is most, compared with all customers."),
             ("M", "count", "score", "Money: 1 is lowest spend, {levels} is highest, compared with all customers."),
             ("Country", "text", "name", "Where most of the customer's spend came from."),
+            ("Chance of an order", "share", "% of such customers", "Within the horizon that Run and rules names."),
+            ("Expected revenue", "money", "", "What the customer is expected to spend within the horizon."),
+            ("Revenue at risk", "money", "", "Spend of the last 365 days times the chance of no order."),
         ),
         strict=True,
     )
@@ -158,6 +162,8 @@ _OPTIONS = {
     "groups": "Rules that turn scores into RFM groups.",
     "actions": "File with names and actions of your own.",
     "seed": "Start of everything random: the same seed gives the same result.",
+    "backtest": "Whether the past was held against what came after; without it there are no forecasts.",
+    "horizon_days": "Days that the forecasts look ahead.",
 }
 
 
@@ -364,7 +370,9 @@ def _fill_customers(sheet: _Sheet, people: pa.Table, *, total: int) -> None:
     for batch in people.to_batches(max_chunksize=BATCH):
         values = batch.to_pydict()
         ids = values.pop("segment_id")
-        values["avg_order_value"] = [round(value, 2) for value in values["avg_order_value"]]
+        for name in ("avg_order_value", "expected_value", "revenue_at_risk"):
+            if name in values:
+                values[name] = [None if value is None else round(value, 2) for value in values[name]]
         for segment_id, row in zip(ids, zip(*values.values(), strict=True), strict=True):
             sheet.add(row, segment_id=segment_id)
     left_out = total - len(people)

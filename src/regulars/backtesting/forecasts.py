@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ __all__ = [
     "Tracking",
     "best_forecast",
     "check_forecasts",
+    "common_cuts",
     "learned_before",
     "list_at_risk",
     "track_orders",
@@ -79,9 +80,10 @@ class Checked:
     title: str
     windows: tuple[Check, ...]
 
-    def mean(self, measure: str) -> float | None:
-        """Mean of a measure over the windows that have it."""
-        values = [value for window in self.windows if (value := getattr(window, measure)) is not None]
+    def mean(self, measure: str, *, cuts: Container[date] | None = None) -> float | None:
+        """Mean of a measure over the windows that have it, or over those of them at some cuts."""
+        windows = [window for window in self.windows if cuts is None or window.cut in cuts]
+        values = [value for window in windows if (value := getattr(window, measure)) is not None]
         return sum(values) / len(values) if values else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,11 +128,15 @@ def learned_before(pasts: Sequence[Past], past: Past) -> ChanceModel | None:
 
 
 def best_forecast(ways: Sequence[Checked]) -> str:
-    """Name of the way with the smaller log loss in the windows where all that give chances were tested."""
-    rivals = [one for one in ways if one.mean("log_loss") is not None]
-    common = set.intersection(*({window.cut for window in one.windows} for one in rivals))
-    losses = {one.name: sum(window.log_loss or 0.0 for window in one.windows if window.cut in common) for one in rivals}
+    """Name of the way with the smaller log loss in the windows where all were tested."""
+    cuts = common_cuts(ways)
+    losses = {one.name: loss for one in ways if (loss := one.mean("log_loss", cuts=cuts)) is not None}
     return min(losses, key=lambda name: losses[name])
+
+
+def common_cuts(ways: Sequence[Checked]) -> set[date]:
+    """Cuts at which all ways were tested."""
+    return set.intersection(*({window.cut for window in one.windows} for one in ways))
 
 
 def check_forecasts(

@@ -14,6 +14,7 @@ from regulars.backtesting.forecasts import (
     Tracking,
     best_forecast,
     check_forecasts,
+    common_cuts,
     learned_before,
     list_at_risk,
     track_orders,
@@ -91,6 +92,11 @@ class ForecastTest:
     def way(self, name: str) -> Checked:
         """One of the ways by its name."""
         return next(one for one in self.ways if one.name == name)
+
+    @property
+    def cuts(self) -> set[date]:
+        """Cuts at which all ways were tested: what can be compared."""
+        return common_cuts(self.ways)
 
     @property
     def best(self) -> Checked:
@@ -341,11 +347,10 @@ def _verdict(segments: Sequence[Followed], windows: Sequence[Measured], window: 
     own = bits["segments"]
     best, worst = max(segments, key=lambda one: one.share), min(segments, key=lambda one: one.share)
     cut, days = day(window.cut), window.horizon_days
-    several = f", {own:.3f} bit of information on average over {len(windows)} cuts" if len(windows) > 1 else ""
-    several = several or f", {own:.3f} bit of information"
+    several = f" on average over {len(windows)} cuts" if len(windows) > 1 else ""
     first = (
         f"Of the customers who were {best.name} on {cut}, {best.share:.0%} bought again within {days} days; "
-        f"of {worst.name}, {worst.share:.0%}{several}."
+        f"of {worst.name}, {worst.share:.0%} ({own:.3f} bit of information{several})."
         if best.share > worst.share
         else f"On {cut} the segments told nothing about who would buy again within {days} days."
     )

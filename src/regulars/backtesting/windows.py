@@ -20,6 +20,7 @@ MOST_HORIZON = 91  # days: a quarter
 LEAST_HISTORY = 60  # days; less tells nothing about a next quarter
 LONG = 730  # days; from then on windows are monthly
 MONTH = 30  # days
+EARLIER = 1.5  # horizons before a cut that is not the latest
 MOST_WINDOWS = 12
 MOST_LINES = 60_000_000  # that all windows together may go through
 
@@ -94,8 +95,8 @@ def plan_windows(
     """Choose the cuts, the latest first: one horizon back from the end, and where the history allows, more before it.
 
     From two years of history on, there is a cut every 30 days, at most twelve; with less, one more, a horizon earlier.
-    Before every cut lies at least twice the horizon. Files of many lines get fewer: all windows together go through at
-    most 60 million.
+    Before the latest cut lies at least twice the horizon, before earlier ones one and a half times. Files of many lines
+    get fewer: all windows together go through at most 60 million.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def plan_windows(
     step, most = (MONTH, MOST_WINDOWS) if history >= LONG else (horizon, 2)
     most = min(most, max(1, MOST_LINES // max(lines, 1)))
     cuts = [last - timedelta(days=i * step) for i in range(most)]
-    cuts = [last, *(day for day in cuts[1:] if (day - first_day).days >= 2 * horizon)]
+    cuts = [last, *(day for day in cuts[1:] if (day - first_day).days >= EARLIER * horizon)]
     return tuple(Window(cut=day, until=day + timedelta(days=horizon)) for day in cuts)
 
 

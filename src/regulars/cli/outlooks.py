@@ -119,18 +119,19 @@ def _show_groupings(console: Console, found: Backtest) -> None:
 
 
 def _show_ways(console: Console, test: ForecastTest) -> None:
-    table = new_table("Who buys next, told by", ">AUC", ">Chances off by", ">Orders expected", ">came", ">Windows")
+    cuts = test.cuts
+    over = f" ({len(cuts)} cut{'s' if len(cuts) > 1 else ''})"
+    table = new_table(f"Who buys next, told by{over}", ">AUC", ">Chances off by", ">Orders expected", ">came")
     for way in test.ways:
         check = way.windows[0]
-        error = way.mean("calibration_error")
-        auc = way.mean("auc")
+        error = way.mean("calibration_error", cuts=cuts)
+        auc = way.mean("auc", cuts=cuts)
         table.add_row(
             Text(f"{way.title}{' (used)' if way.name == test.used else ''}"),
             "" if auc is None else f"{auc:.3f}",
             "" if error is None else f"{error:.1%}",
             "" if check.expected_orders is None else f"{check.expected_orders:,.0f}",
             "" if check.orders is None else f"{check.orders:,}",
-            str(len(way.windows)),
         )
     console.print(table)
     listed = test.at_risk

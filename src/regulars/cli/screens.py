@@ -168,6 +168,7 @@ def show_card(card: Card) -> None:
     )
     for title, sentences in (
         ("Why", card.why),
+        ("What comes next", card.ahead or ("no forecast: the run has no back-test",)),
         ("What would move them", tuple(move.sentence for move in card.moves)),
         ("What to do", tuple(text for text in (card.action, card.offer, card.channel) if text)),
     ):

@@ -56,7 +56,8 @@ class Trial:
         if self.k < 3:
             out.append("two segments only tell good from bad")
         if self.stability < MIN_STABILITY:
-            out.append(f"stability {self.stability:.2f} is below {MIN_STABILITY}")
+            shown = f"{self.stability:.2f}" if self.stability < MIN_STABILITY - 0.005 else f"{self.stability:.4f}"
+            out.append(f"stability {shown} is below {MIN_STABILITY}")
         if self.smallest_share < MIN_SHARE:
             out.append(f"its smallest segment has {self.smallest_share:.1%} of the customers, below {MIN_SHARE:.0%}")
         if self.smallest_size < MIN_SIZE:

@@ -129,7 +129,8 @@ def segment(
         information=ahead.information,
         progress=lambda done, total: tell("Clustering", done, total),
     )
-    tell("Forecasting" if ahead.rehearsal else "Describing the segments", 0, 0)
+    if ahead.rehearsal is not None:
+        tell("Forecasting", 0, 0)
     judged = ahead.judge(estimator.n_clusters_)
     tell("Describing the segments", 0, 0)
     model = SegmentModel(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,18 @@ from scipy.special import expit
 
 __all__ = ["ChanceModel", "fit_chances"]
 
-TERMS = 9
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChanceModel:
-    """Logistic regression on the logarithms of recency, frequency and monetary value, and their products.
+    """Logistic regression on the logarithms of recency, frequency and monetary value.
 
-    With z = (ln(1 + value) − centre) / spread of days, orders and money, the chance is 1 / (1 + exp(−t)), where t is the
-    intercept plus each weight times its term: z₁, z₂, z₃, z₁², z₁z₂, z₁z₃, z₂², z₂z₃, z₃².
+    The chance is 1 / (1 + exp(−intercept − Σ weight × (ln(1 + value) − centre) / spread)), with values in days, orders and
+    money. It only rises or only falls with each of them: with their squares and products it ranks a little better where
+    there are many customers, and nonsense where there are few.
     """
 
     intercept: float
-    weights: tuple[float, ...]
+    weights: tuple[float, float, float]
     centres: tuple[float, float, float]
     spreads: tuple[float, float, float]
 
@@ -39,7 +37,7 @@ class ChanceModel:
             Recency in days, orders, money; shape (n, 3), none below 0.
         """
         points = (np.log1p(np.asarray(X, dtype=float)) - self.centres) / self.spreads
-        return np.asarray(expit(self.intercept + _terms(points) @ np.asarray(self.weights)))
+        return np.asarray(expit(self.intercept + points @ np.asarray(self.weights)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -54,21 +52,21 @@ class ChanceModel:
         ValueError
             A number is missing, not finite, or a spread is not above 0.
         """
-        weights = tuple(float(weight) for weight in data["weights"])
+        w0, w1, w2 = (float(weight) for weight in data["weights"])
         c0, c1, c2 = (float(centre) for centre in data["centres"])
         s0, s1, s2 = (float(spread) for spread in data["spreads"])
         intercept = float(data["intercept"])
-        if len(weights) != TERMS or not all(map(math.isfinite, (intercept, *weights, c0, c1, c2, s0, s1, s2))):
-            raise ValueError(f"a chance model needs {TERMS} weights, and finite numbers")
+        if not all(map(math.isfinite, (intercept, w0, w1, w2, c0, c1, c2, s0, s1, s2))):
+            raise ValueError("a chance model needs finite numbers")
         if min(s0, s1, s2) <= 0:
             raise ValueError("the spreads of a chance model must be above 0")
-        return cls(intercept=intercept, weights=weights, centres=(c0, c1, c2), spreads=(s0, s1, s2))
+        return cls(intercept=intercept, weights=(w0, w1, w2), centres=(c0, c1, c2), spreads=(s0, s1, s2))
 
 
 def fit_chances(X: ArrayLike, y: ArrayLike) -> ChanceModel:
     """Learn the chance of an order from customers of whom it is known whether they ordered.
 
-    scikit-learn's logistic regression with its usual ridge penalty, on standardised logarithms and their products.
+    scikit-learn's logistic regression with its usual ridge penalty on standardised logarithms.
 
     Parameters
     ----------
@@ -93,15 +91,9 @@ def fit_chances(X: ArrayLike, y: ArrayLike) -> ChanceModel:
     spreads[spreads == 0] = 1.0
     if bought.min() == bought.max():
         share = (bought.sum() + 0.5) / (len(bought) + 1)
-        intercept, weights = math.log(share / (1 - share)), np.zeros(TERMS)
+        intercept, weights = math.log(share / (1 - share)), np.zeros(3)
     else:
-        fit = LogisticRegression(tol=1e-8, max_iter=1000).fit(_terms((points - centres) / spreads), bought)
+        fit = LogisticRegression(tol=1e-8, max_iter=1000).fit((points - centres) / spreads, bought)
         intercept, weights = float(fit.intercept_[0]), fit.coef_[0]
-    (c0, c1, c2), (s0, s1, s2) = centres.tolist(), spreads.tolist()
-    return ChanceModel(intercept=intercept, weights=tuple(weights.tolist()), centres=(c0, c1, c2), spreads=(s0, s1, s2))
-
-
-def _terms(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The three coordinates, then their products, shape (n, 9)."""
-    products = [points[:, i] * points[:, j] for i, j in combinations_with_replacement(range(3), 2)]
-    return np.column_stack([points, *products])
+    (w0, w1, w2), (c0, c1, c2), (s0, s1, s2) = weights.tolist(), centres.tolist(), spreads.tolist()
+    return ChanceModel(intercept=intercept, weights=(w0, w1, w2), centres=(c0, c1, c2), spreads=(s0, s1, s2))
