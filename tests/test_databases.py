@@ -809,3 +809,32 @@ def test_the_command_prints_it(sample_result, tmp_path, monkeypatch, capsys):
         main()
     assert ended.value.code == 0
     assert capsys.readouterr().out == to_sql(sample_result.model, dialect="snowflake")
+
+
+def command_line(*arguments, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["regulars", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
+
+
+def test_the_command_line_writes_a_run_into_a_database_and_refuses_a_second_time(
+    tmp_path, capsys, sample_result, monkeypatch
+):
+    folder = rg.write_run(sample_result, tmp_path / "run", figures=False, report=False)
+    address = f"sqlite:///{tmp_path / 'shop.db'}"
+
+    def export(*options):
+        return command_line("export", folder, "--to", address, *options, monkeypatch=monkeypatch)
+
+    assert export("--table", "segments") == 0
+    assert f"{sample_result.customers_total:,} customers are in segments" in capsys.readouterr().out
+    assert export("--table", "segments") == 2
+    assert "--replace" in capsys.readouterr().err
+    assert export("--table", "segments", "--replace") == 0
+    assert export("--replace", "--append") == 2
+
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as con:
+        assert con.execute("SELECT count(*) FROM segments").fetchone() == (sample_result.customers_total,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,7 @@ class ToolName(StrEnum):
     csv = "csv"
 
 
-AUDIENCE = "Lists of customers"
+AUDIENCE, DATABASE = "Lists of customers", "Database"
 
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=True)]
 
@@ -118,12 +119,27 @@ def export(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another control group.", rich_help_panel=AUDIENCE)] = 0,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a database, such as postgres://me@host/shop; the password comes from PGPASSWORD.",
+            show_default=False,
+            rich_help_panel=DATABASE,
+        ),
+    ] = None,
+    table: Annotated[
+        str, typer.Option(help="Table to write all customers into.", rich_help_panel=DATABASE)
+    ] = "customer_segments",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of an earlier one.", rich_help_panel=DATABASE)
+    ] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add to an earlier one.", rich_help_panel=DATABASE)] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write tables of a run for other people, and lists of customers for other tools."""
+    """Write tables of a run for other people, lists of customers for other tools, and all customers into a database."""
     from regulars import runs, workbook
 
-    if excel is None and segment is None:
+    if excel is None and segment is None and to is None:
         raise OptionError(
             "Nothing was asked for.",
             hint='Say what, such as --excel customers.xlsx, or --segment "At Risk" --for klaviyo -o at_risk.csv.',
@@ -134,6 +150,8 @@ def export(
         )
     if segment is None and holdout is not None:
         raise OptionError("--holdout is for a list.", hint='Say of whom, such as --segment "At Risk".')
+    if replace and append:
+        raise OptionError("Both --replace and --append were given.", hint="Give one of them.")
     share = _share(holdout)
     result = runs.open_run(run)
     if excel is not None:
@@ -150,6 +168,15 @@ def export(
             print_json(audience.to_dict() | {"files": [str(file) for file in files]})
         else:
             campaigns.show_audience(audience, files)
+    if to is not None:
+        from regulars import databasing
+
+        mode: databasing.Mode = "replace" if replace else "append" if append else "new"
+        sent = databasing.write_table_to(result, to, table=table, mode=mode, tell=partial(typer.echo, err=True))
+        if as_json:
+            print_json(sent.to_dict())
+        else:
+            typer.echo(f"{sent.rows:,} customers are in {sent.table}, as run {sent.run_id}.")
 
 
 @app.command()

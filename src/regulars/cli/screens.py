@@ -70,7 +70,8 @@ def show_columns(orders: Orders, *, briefly: bool = False) -> None:
             console.print(Text(f"  · {note}", style="dim"))
         console.print()
         return
-    console.print(Text.assemble((orders.source, "bold"), f" · read as {orders.layout.title}"))
+    sure = f" ({orders.how_sure})" if orders.how_sure else ""
+    console.print(Text.assemble((orders.source, "bold"), f" · read as {orders.layout.title}{sure}"))
     table = new_table("Ours", "Your column", "Why")
     for match in orders.matches:
         table.add_row(match.field, escape(match.column), escape(match.why))
