@@ -99,7 +99,11 @@ class TestWindows:
         ("days", "horizon", "said"),
         [
             (59, None, "The history is 59 days long; a back-test needs at least 60."),
-            (200, 91, "The history is 200 days long; a back-test of 91 days needs 273: twice as much before the cut"),
+            (
+                200,
+                91,
+                "The history is 200 days long; a back-test of 91 days needs 273 days: twice as much before the cut",
+            ),
         ],
     )
     def test_too_little_history_says_how_much_there_is_and_is_needed(self, days, horizon, said):

@@ -651,6 +651,12 @@ class TestLookingAhead:
         assert regulars("backtest", shop_csv, "--k", 3, "--json") == 0
         assert json.loads(capsys.readouterr().out)["k"] == 3
 
+    def test_value_does_not_replace_a_run(self, shop_csv, run_folder, capsys):
+        before = sorted(run_folder.iterdir())
+        assert regulars("value", shop_csv, "-o", run_folder) == 2
+        assert "holds what 'regulars segment' wrote" in capsys.readouterr().err
+        assert sorted(run_folder.iterdir()) == before
+
     def test_value_writes_customers_and_what_pymc_marketing_reads(self, shop_csv, tmp_path, capsys):
         folder = tmp_path / "value"
         assert regulars("value", shop_csv, "-o", folder, "--horizon", 60, "--margin", 0.4) == 0
@@ -675,6 +681,7 @@ class TestLookingAhead:
             (("backtest", "--cut", "2030-01-01"), "A cut at 2030-01-01"),
             (("backtest", "--k", 1), "k is 1"),
             (("value", "--margin", -1), "margin is -1.0"),
+            (("value", "--margin", "1e300"), "margin is 1e+300"),
             (("value", "--discount", "nan"), "discount is nan"),
             (("value", "--horizon", 200), "a back-test of 200 days needs 600"),
             (("segment", "--horizon", 0), "The horizon is 0 days"),

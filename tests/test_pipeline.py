@@ -249,7 +249,7 @@ def test_value_is_orders_and_spend_and_not_spend_alone():
 
 @pytest.mark.parametrize("k", [1, 0, -3, 2.5, "four", True])
 def test_fewer_than_two_segments_are_refused(k):
-    with pytest.raises(OptionError, match=f"k is {k!r}. Ask for 2 segments or more"):
+    with pytest.raises(OptionError, match=f"k is {k!r}. Ask for 2 to 50 segments"):
         rg.segment("nowhere.csv", k=k)
 
 

@@ -173,6 +173,7 @@ def fill_run(
     _write_json(
         place / "run.json",
         {
+            "made_by": "segment",
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
             "source": result.source,
             "fingerprint": result.fingerprint,
@@ -190,13 +191,13 @@ def write_assignment(result: Assignment, folder: str | Path) -> Path:
     OutputError
         As for `write_run`.
     """
-    with open_folder(folder) as place:
+    with open_folder(folder, made_by="assign") as place:
         people = sum(n for _, n, _ in result.segments) + result.unassigned
         _write_customers(place, result.customers, with_csv=people <= CSV_LIMIT)
         _write_json(place / "facts.json", result.to_dict())
         _write_json(
             place / "run.json",
-            {"versions": {name: version(name) for name in _VERSIONS}, "source": result.source},
+            {"made_by": "assign", "versions": {name: version(name) for name in _VERSIONS}, "source": result.source},
         )
     return Path(folder)
 
@@ -215,7 +216,7 @@ def write_valuation(result: Valuation, folder: str | Path) -> Path:
     OutputError
         As for `write_run`.
     """
-    with open_folder(folder) as place:
+    with open_folder(folder, made_by="value") as place:
         fill_valuation(place, result)
     return Path(folder)
 
@@ -230,7 +231,7 @@ def fill_valuation(place: Path, result: Valuation) -> None:
     _write_json(place / "facts.json", result.to_dict())
     _write_json(
         place / "run.json",
-        {"versions": {name: version(name) for name in _VERSIONS}, "source": result.source},
+        {"made_by": "value", "versions": {name: version(name) for name in _VERSIONS}, "source": result.source},
     )
 
 
@@ -254,8 +255,10 @@ def write_orders(table: pa.Table, path: str | Path) -> Path:
 
 
 @contextmanager
-def open_folder(folder: str | Path) -> Iterator[Path]:
+def open_folder(folder: str | Path, *, made_by: str = "segment") -> Iterator[Path]:
     """Give an empty folder beside `folder`, and put it in place at the end; on any error nothing has changed.
+
+    What another command than `made_by` wrote there is not replaced.
 
     Raises
     ------
@@ -264,7 +267,7 @@ def open_folder(folder: str | Path) -> Iterator[Path]:
         the disk is full.
     """
     target = Path(folder).absolute()
-    _check_place(target)
+    _check_place(target, made_by=made_by)
     with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
@@ -279,15 +282,30 @@ def open_folder(folder: str | Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _check_place(target: Path) -> None:
+def _check_place(target: Path, *, made_by: str) -> None:
     if target.is_dir():
-        if any(target.iterdir()) and not (target / "run.json").is_file():
+        if not any(target.iterdir()):
+            return
+        if not (target / "run.json").is_file():
             raise OutputError(
                 f"The folder {target} is not empty and is not a run of regulars.",
                 hint="Choose a new folder with -o, so that nothing of yours is replaced.",
             )
+        before = _maker(target / "run.json")
+        if before != made_by:
+            raise OutputError(
+                f"The folder {target} holds what 'regulars {before}' wrote.",
+                hint="Choose another folder with -o, so that it is not replaced.",
+            )
     elif target.exists() or target.is_symlink():
         raise OutputError(f"{target} is a file.", hint="Choose a folder with -o.")
+
+
+def _maker(record: Path) -> str:
+    """The command that wrote a folder, from its run.json."""
+    with suppress(OSError, ValueError, AttributeError):
+        return str(json.loads(record.read_text("utf-8")).get("made_by", "segment"))
+    return "segment"
 
 
 def _sweep(target: Path) -> None:

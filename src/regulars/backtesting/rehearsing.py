@@ -27,7 +27,7 @@ from regulars.cleaning import Cleaned
 from regulars.clustering import AutoKMeans
 from regulars.errors import NotEnoughDataError
 from regulars.reading import Orders
-from regulars.wording import day
+from regulars.wording import counted, day
 
 __all__ = ["TITLES", "Backtest", "ForecastTest", "History", "Measured", "Rehearsal", "look_back_all", "rehearse"]
 
@@ -324,10 +324,10 @@ def _refuse_few(past: Past) -> None:
     stayed_away = past.customers - past.bought
     if past.customers < LEAST_CUSTOMERS or min(past.bought, stayed_away) < LEAST_OUTCOMES:
         raise NotEnoughDataError(
-            f"On {past.window.cut} there were {past.customers:,} customers, of whom {past.bought:,} bought in the "
+            f"On {past.window.cut} there were {counted(past.customers, 'customer')}, of whom {past.bought:,} bought in the "
             f"{past.window.horizon_days} days after and {stayed_away:,} did not; a back-test needs {LEAST_CUSTOMERS} "
             f"customers, and {LEAST_OUTCOMES} of each kind.",
-            hint="Bring a longer export, or ask for another horizon.",
+            hint="Bring a longer export, a later cut or another horizon.",
         )
 
 
@@ -376,5 +376,5 @@ def _warnings(ways: Sequence[Checked], used: str) -> tuple[str, ...]:
     return (
         f"At the last cut the chances were off by {100 * (check.calibration_error or 0):.1f} percentage points on average: "
         f"{promised:.0%} of the customers were expected to buy, {check.bought / check.customers:.0%} did. A change of "
-        "season is the usual reason; trust who comes before whom more than the numbers.",
+        "season is often the reason; trust who comes before whom more than the numbers.",
     )

@@ -13,6 +13,7 @@ from regulars.cleaning import Cleaned, Returns, Rule, clean
 from regulars.errors import NotEnoughDataError, OptionError
 from regulars.features import build_histories, build_rfm, purchase_days
 from regulars.reading import Orders
+from regulars.wording import counted
 
 __all__ = ["MOST_WINDOWS", "Past", "PastOptions", "Window", "default_horizon", "look_back", "plan_windows"]
 
@@ -126,7 +127,7 @@ def plan_windows(
         raise OptionError(f"The horizon is {horizon_days} days.", hint="Give a number of days such as 91.")
     if history < LEAST_HISTORY:
         raise NotEnoughDataError(
-            f"The history is {history} days long; a back-test needs at least {LEAST_HISTORY}.",
+            f"The history is {counted(history, 'day')} long; a back-test needs at least {LEAST_HISTORY}.",
             hint="Bring a longer export.",
         )
     horizon = horizon_days or default_horizon(history)
@@ -139,8 +140,8 @@ def plan_windows(
         )
     if cut is None and history < 3 * horizon:
         raise NotEnoughDataError(
-            f"The history is {history} days long; a back-test of {horizon} days needs {3 * horizon}: twice as much before "
-            "the cut as after it.",
+            f"The history is {history} days long; a back-test of {horizon:,} days needs {3 * horizon:,} days: twice as much "
+            "before the cut as after it.",
             hint=f"Ask for at most {history // 3} days, or bring a longer export.",
         )
     step, most = (MONTH, MOST_WINDOWS) if history >= LONG else (horizon, 2)

@@ -124,7 +124,7 @@ def backtest(
 def value(
     source: Source,
     output: RunFolder = Path("value"),
-    horizon: Annotated[int, typer.Option(help="Days to look ahead.", rich_help_panel=AHEAD)] = 90,
+    horizon: Horizon = None,
     model: Model = PurchaseModelName.mbg_nbd,
     margin: Annotated[float, typer.Option(help="Share of the revenue that is kept.", rich_help_panel=AHEAD)] = 1.0,
     discount: Annotated[
@@ -156,7 +156,11 @@ def value(
         output=output,
         stages=("Reading", "Cleaning", "Back-testing", "Forecasting", "Writing customers"),
     )
-    with progress.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, engine(machine):
+    with (
+        progress.stages(made, quiet=as_json) as tell,
+        writing.open_folder(output, made_by="value") as place,
+        engine(machine),
+    ):
         found = pipeline.value(
             source,
             horizon_days=horizon,

@@ -152,6 +152,9 @@ def _show_fit(console: Console, outlook: Outlook) -> None:
         f"{name} {value:,.3f}" + ("" if error is None else f" ± {error:,.3f}")
         for name, value, error in outlook.parameters
     )
-    console.print(Text(f"{outlook.model} and Gamma-Gamma: {numbers} (± standard error; times in days).", style="dim"))
+    counted = "" if outlook.method == outlook.model else f"Chances by the {outlook.method}; orders and money by "
+    console.print(
+        Text(f"{counted}{outlook.model} and Gamma-Gamma: {numbers} (± standard error; times in days).", style="dim")
+    )
     for note in outlook.notes:
         console.print(Text(note, style="dim"))

@@ -237,11 +237,13 @@ def _range(low: int | Decimal | None, high: int | Decimal | None, measure: str, 
 
 
 def _show_notable(console: Console, title: str, found: Notable, currency: str | None, *, most: int) -> None:
+    worth = f"{found.revenue_share:.0%} of the revenue ({in_money(found.revenue, currency)})"
+    if found.revenue_at_risk is not None:
+        worth = f"{in_money(found.revenue_at_risk, currency)} of the last 365 days' revenue at risk"
     console.print(
         Text.assemble(
             (f"{title}: ", "bold"),
-            f"{found.customers:,} customers, {found.revenue_share:.0%} of the revenue "
-            f"({in_money(found.revenue, currency)}); {found.rule}.",
+            f"{found.customers:,} customers, {worth}; {found.rule}.",
         )
     )
     for person in found.top[:most]:

@@ -165,8 +165,8 @@ def _gain_title(test: Backtest) -> str:
     own = test.grouping("segments")
     rival = max((one for one in test.groupings if one is not own), key=lambda one: one.lift)
     return (
-        f"Best tenth by segments: bought again {own.lift:.1f} times as often as all customers "
-        f"({rival.title}: {rival.lift:.1f} times)"
+        f"Best tenth by segments: bought again {own.lift:.2f} times as often as all customers "
+        f"({rival.title}: {rival.lift:.2f} times)"
     )
 
 

@@ -13,12 +13,14 @@ from regulars.cleaning import Cleaned, Returns, Rule, clean
 from regulars.errors import OptionError, listed
 from regulars.features import build_histories, build_rfm
 from regulars.pipeline.ahead import describe, learn_forecaster
-from regulars.pipeline.facts import Valuation
+from regulars.pipeline.facts import Valuation, check_horizon, check_k
 from regulars.reading import Orders, read
 from regulars.schema import FORECASTS, Columns
 from regulars.valuing import PARAMETERS
 
 __all__ = ["backtest", "value"]
+
+MOST_DISCOUNT = 10  # a year, as a share: a tenth is left after one
 
 #: Called with the stage in words, steps done, and steps in all (0: not known).
 Progress = Callable[[str, int, int], None]
@@ -75,8 +77,9 @@ def backtest(
     (89, '2024-09-27', ('Loyal high-value', 0.89))
     """
     _check(model=model, horizon_days=horizon_days)
-    if k is not None and k < 2:
-        raise OptionError(f"k is {k!r}.", hint="Ask for 2 segments or more, or leave k out.")
+    check_k(k)
+    if cut is not None and not isinstance(cut, date):
+        raise OptionError(f"cut is {cut!r}.", hint="Give a day, such as date(2024, 9, 1).")
     options = PastOptions(
         returns=returns, all_products=all_products, rules=tuple(rules), scale=scale, model=model, seed=seed
     )
@@ -100,7 +103,7 @@ def backtest(
 def value(
     source: Any,
     *,
-    horizon_days: int = 90,
+    horizon_days: int | None = None,
     model: str = "mbg-nbd",
     margin: float = 1.0,
     discount: float = 0.0,
@@ -119,7 +122,7 @@ def value(
     source
         Anything that `regulars.read` takes, or what it returned.
     horizon_days
-        Days that are looked ahead.
+        Days that are looked ahead; default: a quarter of the history, at most 91.
     model
         Purchase model: ``"mbg-nbd"``, ``"bg-nbd"`` or ``"pareto-nbd"``.
     margin
@@ -182,11 +185,14 @@ def _check(*, model: str, horizon_days: int | None, margin: float = 1.0, discoun
     """Refuse what cannot be before anything is read."""
     if model not in PARAMETERS:
         raise OptionError(f"There is no purchase model {model!r}.", hint=f"Choose one of {listed(PARAMETERS)}.")
-    if horizon_days is not None and horizon_days < 1:
-        raise OptionError(f"The horizon is {horizon_days} days.", hint="Give a number of days such as 91.")
-    for name, number, example in (("margin", margin, "0.4"), ("discount", discount, "0.1")):
-        if not 0 <= number < float("inf"):
-            raise OptionError(f"{name} is {number}.", hint=f"Give a share such as {example}.")
+    check_horizon(horizon_days)
+    for name, number, least, most in (
+        ("margin", margin, "above 0", 1),
+        ("discount", discount, "from 0", MOST_DISCOUNT),
+    ):
+        fits = isinstance(number, int | float) and (0 if name == "discount" else 1e-9) <= number <= most
+        if not fits:
+            raise OptionError(f"{name} is {number!r}.", hint=f"Give a number {least} to {most}, such as 0.1.")
 
 
 def _for_pymc(people: ir.Table) -> ir.Table:

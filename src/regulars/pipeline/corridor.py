@@ -21,7 +21,7 @@ from regulars.features import build_features, build_histories, find_gaps, purcha
 from regulars.forecasting import Forecaster
 from regulars.model import SegmentModel
 from regulars.pipeline.ahead import Ahead, describe, learn_forecaster, look_ahead
-from regulars.pipeline.facts import Assignment, Options, Sample, Segmentation
+from regulars.pipeline.facts import Assignment, Options, Sample, Segmentation, check_horizon, check_k
 from regulars.profiling import (
     Cell,
     Gaps,
@@ -218,10 +218,8 @@ def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options,
             f"There is no option {unknown[0]!r}.", hint=f"Options are {', '.join([*base, *READING_OPTIONS])}."
         )
     asked = Options(**(base | own))
-    if asked.k is not None and (not isinstance(asked.k, int) or asked.k < 2):
-        raise OptionError(f"k is {asked.k!r}.", hint="Ask for 2 segments or more, or leave k out.")
-    if asked.horizon_days is not None and asked.horizon_days < 1:
-        raise OptionError(f"The horizon is {asked.horizon_days} days.", hint="Give a number of days such as 91.")
+    check_k(asked.k)
+    check_horizon(asked.horizon_days)
     return asked, reading
 
 

@@ -12,12 +12,39 @@ import ibis.expr.types as ir
 from regulars.backtesting import Backtest, ForecastTest
 from regulars.cleaning import Audit, Returns
 from regulars.clustering import Choice, Trial
+from regulars.errors import OptionError
 from regulars.html import segmentation_html
 from regulars.model import SegmentModel
 from regulars.profiling import Base, Cell, Gaps, Notable, Outlook, Segment, Spending
 from regulars.scoring import Cuts
 
-__all__ = ["Assignment", "Options", "Sample", "Segmentation", "Valuation"]
+__all__ = ["Assignment", "Options", "Sample", "Segmentation", "Valuation", "check_horizon", "check_k"]
+
+MOST_K = 50  # segments; nobody acts on more, and each makes every question to the engine longer
+
+
+def check_k(k: object) -> None:
+    """Refuse a number of segments that cannot be.
+
+    Raises
+    ------
+    OptionError
+        It is no whole number from 2 to 50.
+    """
+    if k is not None and not (isinstance(k, int) and 2 <= k <= MOST_K):
+        raise OptionError(f"k is {k!r}.", hint=f"Ask for 2 to {MOST_K} segments, or leave k out.")
+
+
+def check_horizon(days: object) -> None:
+    """Refuse a horizon that is no whole number of days.
+
+    Raises
+    ------
+    OptionError
+        It is not a whole number from 1.
+    """
+    if days is not None and not (isinstance(days, int) and days >= 1):
+        raise OptionError(f"The horizon is {days} days.", hint="Give a whole number of days such as 91.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
