@@ -118,7 +118,10 @@ class TestRunFolder:
             "at_risk.csv", "audiences", "customers.csv", "customers.parquet", "facts.json", "figures", "model.json",
             "orders.parquet", "report.html", "run.json", "segments.csv", "set_aside.parquet",
         ]  # fmt: skip
-        names = ["customer_clusters", "elbow_method", "rfm_distribution", "silhouette_score", "spending_patterns"]
+        names = [
+            "calibration", "customer_clusters", "elbow_method", "gain_curves", "order_tracking", "revenue_at_risk",
+            "rfm_distribution", "segment_outcomes", "silhouette_score", "spending_patterns",
+        ]  # fmt: skip
         assert sorted(file.name for file in (run_folder / "figures").iterdir()) == sorted(
             f"{name}.{kind}" for name in names for kind in ("png", "svg")
         )
