@@ -376,7 +376,7 @@ def test_gain_curves_are_those_of_the_groupings_and_information_has_its_range(fi
     ranges = [tuple(line.get_xdata()) for line in rows.lines if line.get_label() == "range"]
     assert ranges == [(0.15, 0.17), (0.12, 0.16), (0.12, 0.14), (0.05, 0.07), (0.02, 0.08)]  # most on average first
     assert "0.140 (0.120 to 0.160)" in texts(figure)
-    assert title(figure).endswith("bought again 1.80 times as often as all customers (RFM sum: 1.90 times)")
+    assert title(figure).endswith("bought again 1.80 times as often as all customers (RFM sum: 1.85 times)")
 
 
 def test_information_of_one_cut_has_no_range(result: Segmentation) -> None:
