@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from regulars import captions
 from regulars.charts.look import (
     HOVER,
     OUTLINE,
@@ -21,7 +22,6 @@ from regulars.charts.look import (
     stacked,
     symbol,
 )
-from regulars.errors import NotEnoughDataError
 from regulars.palette import colour
 from regulars.wording import day, percent
 
@@ -35,16 +35,6 @@ MARGIN = {"l": 10, "r": 28, "t": 56, "b": 10}
 QUIET = ("solid", "dash", "dashdot", "dot")  # lines of the groupings beside the segments
 
 
-def backtest_of(result: Segmentation) -> Backtest:
-    """The back-test of a run; an error that says why there is none."""
-    if result.backtest is None:
-        raise NotEnoughDataError(
-            f"There is no back-test to draw. {result.backtest_note}".strip(),
-            hint="Charts of the back-test need a run with one: segment a longer history.",
-        )
-    return result.backtest
-
-
 # ---- what each segment then did
 
 
@@ -56,14 +46,14 @@ def segment_outcomes(result: Segmentation) -> go.Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = backtest_of(result)
+    test = captions.backtest_of(result)
     shares = [(one.share, one.share_low, one.share_high) for one in test.segments]
     money = [(one.revenue, one.revenue_low, one.revenue_high) for one in test.segments]
     said = [f"{percent(value)} ({percent(low)} to {percent(high)})" for value, low, high in shares]
     worth = [f"{paid(result, value)} ({paid(result, low)} to {paid(result, high)})" for value, low, high in money]
     height = 190 + 2 * ROW * max(len(test.segments), 2)
     figure = framed(
-        _outcome_title(test),
+        captions.outcome_title(test),
         alt=f"Customers known on {day(test.cut)}, by segment: share that bought again within {test.horizon_days} days and "
         "net revenue per customer, with 95% intervals. "
         + listing((one.name, f"{a}, {b}") for one, a, b in zip(test.segments, said, worth, strict=True)),
@@ -81,14 +71,6 @@ def segment_outcomes(result: Segmentation) -> go.Figure:
     figure.update_xaxes(title={"text": within, "standoff": 4}, tickformat=".0%", row=1, col=1)
     figure.update_xaxes(title={"text": revenue, "standoff": 4}, row=2, col=1)
     return figure
-
-
-def _outcome_title(test: Backtest) -> str:
-    best, worst = (choose(test.segments, key=lambda one: one.share) for choose in (max, min))
-    within = f"bought again within {test.horizon_days} days"
-    if best.share > worst.share:
-        return f"{best.name}: {percent(best.share)} {within}; {worst.name}: {percent(worst.share)}"
-    return f"{percent(best.share)} of every segment {within}"
 
 
 def _outcomes(result: Segmentation, test: Backtest) -> Table:
@@ -118,7 +100,7 @@ def _add_outcomes(
     row: int,
 ) -> None:
     """Add a point with its interval per segment, and the value of all customers."""
-    test = backtest_of(result)
+    test = captions.backtest_of(result)
     ids = _numbers(result, test)
     lowest, highest = min(0.0, *(low for _, low, _ in spans)), max(high for *_, high in spans)
     _add_spans(figure, [(low, high) for _, low, high in spans], row=row)
@@ -175,10 +157,10 @@ def gain_curves(result: Segmentation) -> go.Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = backtest_of(result)
+    test = captions.backtest_of(result)
     best_first = sorted(test.groupings, key=lambda one: -test.bits(one.name)[0])
     figure = framed(
-        _gain_title(test),
+        captions.gain_title(test),
         alt=f"Gain curves of {len(best_first)} ways to group the customers known on {day(test.cut)}, and their information "
         f"about who bought again within {test.horizon_days} days. "
         + listing(_knowledge(test, one) for one in best_first),
@@ -193,15 +175,6 @@ def gain_curves(result: Segmentation) -> go.Figure:
     figure.update_xaxes(title="customers, those ranked best first", tickformat=".0%", range=[0, 1.005], row=1, col=1)
     figure.update_yaxes(title="of those who bought again", tickformat=".0%", range=[0, 1.03], row=1, col=1)
     return figure
-
-
-def _gain_title(test: Backtest) -> str:
-    own = test.grouping("segments")
-    rival = max((one for one in test.groupings if one is not own), key=lambda one: one.lift)
-    return (
-        f"Best tenth by segments: bought again {own.lift:.2f} times as often as all customers "
-        f"({rival.title}: {rival.lift:.2f} times)"
-    )
 
 
 def _knowledge(test: Backtest, one: Grouping) -> tuple[str, str]:

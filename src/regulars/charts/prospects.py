@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+from regulars import captions
 from regulars.charts.look import (
     HOVER,
     OUTLINE,
@@ -20,8 +21,7 @@ from regulars.charts.look import (
     paid,
     stacked,
 )
-from regulars.charts.outcomes import MARGIN, backtest_of
-from regulars.errors import NotEnoughDataError
+from regulars.charts.outcomes import MARGIN
 from regulars.palette import colour
 from regulars.wording import counted, day, percent
 
@@ -31,16 +31,7 @@ if TYPE_CHECKING:
     from regulars.backtesting import Backtest
     from regulars.charts.look import Table
     from regulars.pipeline import Segmentation
-    from regulars.profiling import Outlook, SegmentOutlook
-
-
-def _outlook(result: Segmentation) -> Outlook:
-    if result.outlook is None:
-        raise NotEnoughDataError(
-            f"There is no forecast to draw. {result.backtest_note}".strip(),
-            hint="Charts of what comes next need a run with a back-test: segment a longer history.",
-        )
-    return result.outlook
+    from regulars.profiling import SegmentOutlook
 
 
 # ---- how well the forecasts held
@@ -54,11 +45,11 @@ def calibration(result: Segmentation) -> go.Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = backtest_of(result).forecasts
+    test = captions.backtest_of(result).forecasts
     bins = test.best.windows[0].bins
     said = [f"{percent(chance)} promised, {percent(share)} bought" for _, chance, share in bins]
     figure = framed(
-        _calibration_title(backtest_of(result)),
+        captions.calibration_title(captions.backtest_of(result)),
         alt=f"Chance of an order within {test.horizon_days} days from {day(test.cut)}, as the {test.best.title} gave it, "
         "against the share that bought, in bins of equally many customers. "
         + listing((f"bin {number}", words) for number, words in enumerate(said, 1)),
@@ -94,14 +85,6 @@ def calibration(result: Segmentation) -> go.Figure:
     return figure
 
 
-def _calibration_title(test: Backtest) -> str:
-    check, alone = test.forecasts.best.windows[0], test.forecasts.way("recency").windows[0]
-    off = 100 * (check.calibration_error or 0.0)
-    ranked = "" if check.auc is None else f"; AUC {check.auc:.2f}"
-    beside = "" if alone.auc is None else f" (recency alone {alone.auc:.2f})"
-    return f"Promised chances were off by {off:.1f} percentage points on average{ranked}{beside if ranked else ''}"
-
-
 def order_tracking(result: Segmentation) -> go.Figure:
     """Repeat orders added up over time: as they came, and as the model that was fitted at the cut expected them.
 
@@ -110,12 +93,12 @@ def order_tracking(result: Segmentation) -> go.Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = backtest_of(result)
+    test = captions.backtest_of(result)
     tracking = test.forecasts.tracking
     days, came, expected = (list(column) for column in zip(*tracking.points, strict=True))
     model = _model(test)
     figure = framed(
-        _tracking_title(test),
+        captions.tracking_title(test),
         alt=f"Repeat orders of the customers known on {day(tracking.cut)}, added up from {day(days[0])} to {day(days[-1])}: "
         f"{came[-1]:,} came in all, {model} expected {expected[-1]:,.0f}. Only what lies after {day(tracking.cut)} was "
         "unknown to the model.",
@@ -174,17 +157,6 @@ def _model(test: Backtest) -> str:
     return next(one.title for one in test.forecasts.ways if one.name not in ("logistic", "recency"))
 
 
-def _tracking_title(test: Backtest) -> str:
-    tracking = test.forecasts.tracking
-    known = [point for point in tracking.points if point[0] <= tracking.cut]
-    since, came, expected = known[-1] if known else (tracking.cut, 0, 0.0)
-    _, all_came, all_expected = tracking.points[-1]
-    return (
-        f"From {day(since)} on, {counted(all_came - came, 'repeat order')} came; "
-        f"{all_expected - expected:,.0f} were expected"
-    )
-
-
 # ---- what is at risk
 
 
@@ -196,13 +168,13 @@ def revenue_at_risk(result: Segmentation) -> go.Figure:
     NotEnoughDataError
         The run has no forecast.
     """
-    outlook = _outlook(result)
+    outlook = captions.outlook_of(result)
     names = {each.id: each.name for each in result.segments}
     rows = [(names[one.segment_id], one) for one in outlook.segments]
     labels = [f"{paid(result, one.revenue_at_risk)} of {paid(result, one.last_year)}" for _, one in rows]
     chances = [f"mean chance of an order {percent(one.chance)}" for _, one in rows]
     figure = framed(
-        _risk_title(result, rows),
+        captions.risk_title(result, rows),
         alt="Revenue of the last 365 days by segment, and the part at risk: that revenue times the chance of no order "
         f"within {outlook.horizon_days} days. "
         + listing((name, f"{a} at risk, {b}") for (name, _), a, b in zip(rows, labels, chances, strict=True)),
@@ -230,22 +202,10 @@ def revenue_at_risk(result: Segmentation) -> go.Figure:
     return figure
 
 
-def _risk_title(result: Segmentation, rows: Sequence[tuple[str, SegmentOutlook]]) -> str:
-    outlook = _outlook(result)
-    at_risk, last_year = outlook.total("revenue_at_risk"), outlook.total("last_year")
-    if not rows:
-        return "No revenue at risk: no customer has a forecast"
-    name, most = max(rows, key=lambda row: row[1].revenue_at_risk)
-    return (
-        f"{paid(result, at_risk)} of the last year's {paid(result, last_year)} is at risk, the most in {name} "
-        f"({paid(result, most.revenue_at_risk)})"
-    )
-
-
 def _prospects(result: Segmentation, rows: Sequence[tuple[str, SegmentOutlook]]) -> Table:
     titles = ("segment", "customers", "mean chance of an order", "expected orders")
     money = ("expected revenue", "revenue of the last 365 days", "revenue at risk")
-    outlook = _outlook(result)
+    outlook = captions.outlook_of(result)
     people = sum(one.customers for _, one in rows)
     sums = [outlook.total(name) for name in ("expected_orders", "expected_revenue", "last_year", "revenue_at_risk")]
     everyone = ("all", people, percent(outlook.expected_buyers / max(people, 1)), *sums)

@@ -12,37 +12,17 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from regulars import palette, wording
-from regulars.errors import NotEnoughDataError
+from regulars import captions, palette, wording
 from regulars.figures import look
 
 if TYPE_CHECKING:
     from regulars.backtesting import Backtest, Grouping
     from regulars.pipeline import Segmentation
-    from regulars.profiling import Outlook, SegmentOutlook
 
 _QUIET: tuple[Any, ...] = ("-", (0, (6, 3)), (0, (5, 2, 1, 2)), (0, (1.5, 1.5)))  # lines beside the segments
 _GREY = "#76818d"
 _SHARES = FuncFormatter(lambda value, _: f"{value:.0%}")
 _NUMBERS = FuncFormatter(lambda value, _: wording.amount(value))
-
-
-def _backtest(result: Segmentation) -> Backtest:
-    if result.backtest is None:
-        raise NotEnoughDataError(
-            f"There is no back-test to draw. {result.backtest_note}".strip(),
-            hint="Figures of the back-test need a run with one: segment a longer history.",
-        )
-    return result.backtest
-
-
-def _outlook(result: Segmentation) -> Outlook:
-    if result.outlook is None:
-        raise NotEnoughDataError(
-            f"There is no forecast to draw. {result.backtest_note}".strip(),
-            hint="Figures of what comes next need a run with a back-test: segment a longer history.",
-        )
-    return result.outlook
 
 
 # ---- what each segment then did
@@ -57,10 +37,10 @@ def segment_outcomes(result: Segmentation) -> Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = _backtest(result)
+    test = captions.backtest_of(result)
     figure = look.framed(
         result,
-        title=_outcome_title(test),
+        title=captions.outcome_title(test),
         subtitle=f"{wording.counted(test.customers, 'customer')} known on {wording.day(test.cut)}, in the segments of that "
         f"day, and the {test.horizon_days} days that followed. Lines: where the true value is likely to lie (95%); dotted: "
         "all customers.",
@@ -82,14 +62,6 @@ def segment_outcomes(result: Segmentation) -> Figure:
     return figure
 
 
-def _outcome_title(test: Backtest) -> str:
-    best, worst = (choose(test.segments, key=lambda one: one.share) for choose in (max, min))
-    within = f"bought again within {test.horizon_days} days"
-    if best.share > worst.share:
-        return f"{best.name}: {wording.percent(best.share)} {within}; {worst.name}: {wording.percent(worst.share)}"
-    return f"{wording.percent(best.share)} of every segment {within}"
-
-
 def _told(spans: Sequence[tuple[float, float, float]], write: Any) -> list[str]:
     return [f"{write(value)} ({write(low)} to {write(high)})" for value, low, high in spans]
 
@@ -102,7 +74,7 @@ def _outcomes(
     everyone: float,
 ) -> None:
     """Draw a row per segment: its name and value in words, below them the point with its interval."""
-    test = _backtest(result)
+    test = captions.backtest_of(result)
     today = {each.name: each.id for each in result.segments}
     free = count(len(today))
     low, high = min(0.0, *(span[1] for span in spans)), max(span[2] for span in spans)
@@ -144,12 +116,12 @@ def gain_curves(result: Segmentation) -> Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = _backtest(result)
+    test = captions.backtest_of(result)
     best_first = sorted(test.groupings, key=lambda one: -test.bits(one.name)[0])
     cuts = f"mean and range of {len(test.windows)} cuts" if len(test.windows) > 1 else "of one cut"
     figure = look.framed(
         result,
-        title=_gain_title(test),
+        title=captions.gain_title(test),
         subtitle=f"Customers known on {wording.day(test.cut)}, and the {test.horizon_days} days that followed. Left: the "
         "steeper a curve begins, the better it told who would come back. Right: how much each grouping told about that, "
         f"in bits ({cuts}); 0 is nothing.",
@@ -159,15 +131,6 @@ def gain_curves(result: Segmentation) -> Figure:
     _curves(left, best_first)
     _information(right, test, best_first)
     return figure
-
-
-def _gain_title(test: Backtest) -> str:
-    own = test.grouping("segments")
-    rival = max((one for one in test.groupings if one is not own), key=lambda one: one.lift)
-    return (
-        f"Best tenth by segments: bought again {own.lift:.2f} times as often as all customers "
-        f"({rival.title}: {rival.lift:.2f} times)"
-    )
 
 
 def _curves(axes: Axes, groupings: Sequence[Grouping]) -> None:
@@ -226,11 +189,11 @@ def calibration(result: Segmentation) -> Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = _backtest(result).forecasts
+    test = captions.backtest_of(result).forecasts
     bins = test.best.windows[0].bins
     figure = look.framed(
         result,
-        title=_calibration_title(_backtest(result)),
+        title=captions.calibration_title(captions.backtest_of(result)),
         subtitle=f"Customers known on {wording.day(test.cut)}, lined up by the chance that the {test.best.title} gave them "
         "and cut into ten equal parts. On the dotted line, promises came true.",
         height=4.4,
@@ -263,14 +226,6 @@ def calibration(result: Segmentation) -> Figure:
     return figure
 
 
-def _calibration_title(test: Backtest) -> str:
-    check, alone = test.forecasts.best.windows[0], test.forecasts.way("recency").windows[0]
-    off = 100 * (check.calibration_error or 0.0)
-    ranked = "" if check.auc is None else f"; AUC {check.auc:.2f}"
-    beside = "" if alone.auc is None else f" (recency alone {alone.auc:.2f})"
-    return f"Promised chances were off by {off:.1f} percentage points on average{ranked}{beside if ranked else ''}"
-
-
 @look.drawn
 def order_tracking(result: Segmentation) -> Figure:
     """Draw repeat orders added up over time: as they came, and as the model fitted at the cut expected them.
@@ -280,12 +235,12 @@ def order_tracking(result: Segmentation) -> Figure:
     NotEnoughDataError
         The run has no back-test.
     """
-    test = _backtest(result)
+    test = captions.backtest_of(result)
     tracking = test.forecasts.tracking
     model = next(one.title for one in test.forecasts.ways if one.name not in ("logistic", "recency"))
     figure = look.framed(
         result,
-        title=_tracking_title(test),
+        title=captions.tracking_title(test),
         subtitle=f"Repeat orders of the {wording.counted(test.customers, 'customer')} known on {wording.day(tracking.cut)}, "
         f"added up. {model} saw what lies left of the dashed line; what it expected on the right is a forecast.",
         height=3.9,
@@ -321,15 +276,6 @@ def _months(first: date, last: date) -> list[date]:
     return [date(number // 12, number % 12 + 1, 1) for number in numbers if number % step == 0]
 
 
-def _tracking_title(test: Backtest) -> str:
-    tracking = test.forecasts.tracking
-    known = [point for point in tracking.points if point[0] <= tracking.cut]
-    since, came, expected = known[-1] if known else (tracking.cut, 0, 0.0)
-    _, all_came, all_expected = tracking.points[-1]
-    orders = wording.counted(all_came - came, "repeat order")
-    return f"From {wording.day(since)} on, {orders} came; {all_expected - expected:,.0f} were expected"
-
-
 # ---- what is at risk
 
 
@@ -342,14 +288,14 @@ def revenue_at_risk(result: Segmentation) -> Figure:
     NotEnoughDataError
         The run has no forecast.
     """
-    outlook = _outlook(result)
+    outlook = captions.outlook_of(result)
     names = {each.id: each.name for each in result.segments}
     rows = [(names[one.segment_id], one) for one in outlook.segments]
     figure = look.framed(
         result,
-        title=_risk_title(result, rows),
+        title=captions.risk_title(result, rows),
         subtitle="Bars: net revenue of the last 365 days. Full colour: that revenue times the chance of no order within "
-        f"{outlook.horizon_days} days. Behind the dot: the mean chance of an order ({outlook.method}).",
+        f"{outlook.horizon_days} days. Beside them: the mean chance of an order ({outlook.method}).",
         height=0.9 + 0.58 * max(len(rows), 2),
     )
     axes = figure.subplots()
@@ -367,13 +313,3 @@ def revenue_at_risk(result: Segmentation) -> Figure:
     axes.xaxis.set_major_formatter(look.money_ticks(result.currency))
     axes.set_xlabel(f"revenue of the last 365 days in {wording.unit(result.currency)}")
     return figure
-
-
-def _risk_title(result: Segmentation, rows: Sequence[tuple[str, SegmentOutlook]]) -> str:
-    outlook = _outlook(result)
-    if not rows:
-        return "No revenue at risk: no customer has a forecast"
-    name, most = max(rows, key=lambda row: row[1].revenue_at_risk)
-    sums = (outlook.total("revenue_at_risk"), outlook.total("last_year"), most.revenue_at_risk)
-    at_risk, last_year, worst = (wording.money(value, result.currency) for value in sums)
-    return f"{at_risk} of the last year's {last_year} is at risk, the most in {name} ({worst})"
