@@ -286,6 +286,13 @@ class TestForecasts:
         share = listed.stayed_away / listed.customers
         assert share > 1.2 * listed.worth_keeping_stayed_away / listed.worth_keeping
 
+    def test_chances_that_were_off_by_more_than_five_points_are_warned_of(self, steady, sample_result):
+        """The sample shop has its Christmas after the cut, the steady one has no seasons."""
+        assert steady[2].warnings == ()
+        busy = sample_result.backtest.forecasts
+        assert busy.best.windows[0].calibration_error > 0.05
+        assert busy.warnings[0].startswith("At the last cut the chances were off by")
+
     def test_christmas_is_known_from_the_year_before(self):
         made = rg.make_orders(500, 700, seed=3)
         found = rg.value(made.orders, horizon_days=60)
