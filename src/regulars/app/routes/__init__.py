@@ -1,0 +1,10 @@
+"""The routes, one module for each part of the app."""
+
+from fastapi import APIRouter
+
+from regulars.app.routes import entering, starting
+
+#: In the order in which they are looked through.
+ROUTERS: tuple[APIRouter, ...] = (entering.router, starting.router)
+
+__all__ = ["ROUTERS"]
