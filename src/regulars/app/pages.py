@@ -44,7 +44,7 @@ def page(request: Request, template: str, *, run: Run | None = None, status: int
     **facts
         What the template shows; `figures` (name → `figure_of`) are drawn by ``chart(name, reading)`` of ``pieces.html``.
     """
-    known = {"figures": {}, "topology": "", "run": run, "result": None if run is None else run.result}
+    known: dict[str, Any] = {"figures": {}, "topology": "", "run": run, "result": None if run is None else run.result}
     made = _environment(None if run is None else run.result.currency).get_template(template)
     return HTMLResponse(made.render(request=request, **(known | facts)), status_code=status)
 

@@ -111,10 +111,8 @@ class Workspace:
 
     def runs(self) -> list[Entry]:
         """List all runs, newest first."""
-        found = []
-        for facts in self.folder.glob("*/facts.json"):
-            if not facts.parent.name.startswith(".") and (entry := self._entry(facts)) is not None:
-                found.append(entry)
+        places = [path for path in self.folder.glob("*/facts.json") if not path.parent.name.startswith(".")]
+        found = [entry for path in places if (entry := self._entry(path)) is not None]
         return sorted(found, key=lambda entry: (entry.made, entry.name), reverse=True)
 
     def run(self, name: str) -> Run:
