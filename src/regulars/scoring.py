@@ -135,8 +135,10 @@ def pack_names() -> tuple[str, ...]:
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
 
 
-def load_pack(pack: str | Path) -> RulePack:
+def load_pack(pack: str | Path | RulePack) -> RulePack:
     """Load a pack by name, or your own from a TOML file, and prove that it covers every cell once.
+
+    A pack that is loaded already is given back.
 
     Raises
     ------
@@ -149,6 +151,8 @@ def load_pack(pack: str | Path) -> RulePack:
     >>> pack.groups[0].name, pack.groups[0].cells[:3]
     ('Champions', ('525', '534', '535'))
     """
+    if isinstance(pack, RulePack):
+        return pack
     if str(pack) in pack_names():
         text = (files("regulars") / "packs" / f"{pack}.toml").read_text("utf-8")
     else:

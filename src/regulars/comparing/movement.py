@@ -21,7 +21,7 @@ from regulars.model import SegmentModel
 from regulars.profiling import Segment, load_actions
 from regulars.reading import Orders, read
 from regulars.schema import MEASURES, Columns
-from regulars.scoring import load_pack
+from regulars.scoring import RulePack, load_pack
 from regulars.wording import day, unit
 
 __all__ = ["CUTS", "compare", "compare_runs"]
@@ -59,7 +59,7 @@ def compare(
     cuts: Literal["earlier", "later", "each"] = "each",
     k: int | None = None,
     scale: str = "sqrt-log",
-    groups: str | Path = "eleven",
+    groups: str | Path | RulePack = "eleven",
     actions: str | Path | None = None,
     columns: Columns | None = None,
     returns: Returns = "net",
