@@ -5,9 +5,9 @@ import socket
 import stat
 
 import pytest
-from app.conftest import ADDRESS, let_in
 from starlette.testclient import TestClient
 
+from app.conftest import ADDRESS, let_in
 from regulars.app import create_app
 from regulars.app.guarding import COOKIE, IDLE, Keys
 from regulars.app.passwords import FREE, Doorman
@@ -282,5 +282,5 @@ def test_a_port_that_is_taken_is_told(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(OptionError, match="Cannot listen on 127.0.0.1"):
+        with pytest.raises(OptionError, match=r"Cannot listen on 127\.0\.0\.1"):
             serve(tmp_path, port=taken.getsockname()[1], browse=False)
