@@ -57,6 +57,7 @@ _HOMES = {
     "score": "scoring",
     "segment": "pipeline",
     "value": "pipeline",
+    "write_movement": "movements",
     "write_report": "reporting",
     "write_run": "writing",
     "write_valuation": "writing",

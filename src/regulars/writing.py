@@ -52,6 +52,7 @@ OWN = frozenset(
         "facts.json",
         "figures",
         "model.json",
+        "movement.csv",
         "orders.csv",
         "orders.parquet",
         "pymc_marketing.csv",

@@ -1,6 +1,7 @@
 """The command line: parse and print only."""
 
-from regulars.cli import databasing as databasing  # its command, and those of the next modules,, join those of `commands`
+from regulars.cli import comparing as comparing  # its command, and those of the next, join those of `commands`
+from regulars.cli import databasing as databasing
 from regulars.cli import foretelling as foretelling
 from regulars.cli import inspecting as inspecting
 from regulars.cli import serving as serving
