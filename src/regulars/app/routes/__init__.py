@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from regulars.app.routes import entering, starting
+from regulars.app.routes import api, entering, starting
 
 #: In the order in which they are looked through.
-ROUTERS: tuple[APIRouter, ...] = (entering.router, starting.router)
+ROUTERS: tuple[APIRouter, ...] = (entering.router, starting.router, api.router)
 
 __all__ = ["ROUTERS"]
