@@ -87,6 +87,7 @@ class JobAnswer(BaseModel):
     share: float | None = Field(description="How much is done, 0 to 1; null where not known.")
     left: float | None = Field(description="Seconds left; null where not known.")
     ahead: int = Field(description="Jobs that come before this one while it waits.")
+    found: dict[str, Any] | None = Field(description="What a check knows before its end: columns, first rows.")
     result: dict[str, Any] | None = Field(description="Of a check what was found; of a run its name, as `run`.")
     error: ErrorDetail | None
 
