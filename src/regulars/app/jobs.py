@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -19,7 +20,7 @@ from typing import Any, Literal
 from regulars.app.workspace import Workspace
 from regulars.errors import SourceError
 
-__all__ = ["Job", "Jobs"]
+__all__ = ["GRACE", "Job", "Jobs", "tidy_up"]
 
 State = Literal["waiting", "running", "done", "failed", "stopped", "interrupted"]
 
@@ -27,6 +28,9 @@ ENDED = ("done", "failed", "stopped", "interrupted")
 GRACE = 5.0  # seconds from the request to stop to the end by force
 KEPT = 12 * 3600  # seconds that a job that has ended is remembered
 POLL = 0.1  # seconds between two looks at the processes
+CHECKS = 2  # at the same time
+
+log = logging.getLogger("regulars.app")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Job:
         Where it is; the last four are ends.
     stage, share, left
         What is being done, how much of it all is done (0 … 1), and the seconds left; `None` where not known.
+    found
+        What is known before the end; plain values.
     result, error
         What came of it: plain values; or `message` and `hint`.
     """
@@ -62,6 +68,7 @@ class Job:
     stage: str = ""
     share: float | None = None
     left: float | None = None
+    found: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     error: dict[str, str] | None = None
     made: float = field(default_factory=time.time)
@@ -73,7 +80,7 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; without the session and the specification."""
-        names = ("id", "kind", "title", "state", "stage", "share", "left", "result", "error")
+        names = ("id", "kind", "title", "state", "stage", "share", "left", "found", "result", "error")
         return {name: getattr(self, name) for name in names}
 
 
@@ -85,11 +92,11 @@ class Jobs:
     workspace
         Its `.regulars/jobs` holds a folder for each job.
     at_once
-        Runs at the same time; checks have a place of their own, so that nobody waits for a run to look at a file.
+        Runs at the same time; checks have places of their own, so that nobody waits for a run to look at a file.
     """
 
     def __init__(self, workspace: Workspace, *, at_once: int = 1) -> None:
-        self._folder = workspace.own / "jobs"
+        self._workspace, self._folder = workspace.folder, workspace.own / "jobs"
         self._at_once = at_once
         self._jobs: dict[str, Job] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -132,6 +139,11 @@ class Jobs:
         with self._lock:
             return sorted((job for job in self._jobs.values() if job.session == session), key=lambda job: -job.made)
 
+    def pending(self, kind: str) -> list[Job]:
+        """All jobs of a kind, whosever they are, that wait or run."""
+        with self._lock:
+            return [job for job in self._jobs.values() if job.kind == kind and not job.ended]
+
     def ahead_of(self, job: Job) -> int:
         """How many jobs come before a waiting one, those that run included."""
         with self._lock:
@@ -171,28 +183,37 @@ class Jobs:
 
     def _look_after(self) -> None:
         while not self._closed.wait(POLL):
-            with self._lock:
-                for job in list(self._jobs.values()):
-                    if job.state == "running":
-                        self._look_at(job)
-                    elif job.ended and time.time() - job.made > KEPT:
-                        self._drop(job)
-                self._begin_what_is_due()
+            try:
+                with self._lock:
+                    self._look_round()
+            except OSError:  # a full disk, no more processes: the next look may find it better
+                log.exception("Jobs cannot be looked after.")
+
+    def _look_round(self) -> None:
+        for job in list(self._jobs.values()):
+            if job.state == "running":
+                self._look_at(job)
+            elif job.ended and time.time() - job.made > KEPT:
+                self._drop(job)
+        self._begin_what_is_due()
 
     def _begin_what_is_due(self) -> None:
         running = [self._lane(job) for job in self._jobs.values() if job.state == "running"]
         waiting = sorted((job for job in self._jobs.values() if job.state == "waiting"), key=lambda job: job.made)
         for job in waiting:
-            if running.count(self._lane(job)) < self._at_once:
+            if running.count(self._lane(job)) < (CHECKS if self._lane(job) else self._at_once):
                 self._begin(job)
                 running.append(self._lane(job))
 
     def _begin(self, job: Job) -> None:
         place = self._folder / job.id
-        with (place / "log.txt").open("wb") as log:
+        spare = place / "temporary"  # goes with the job, however it ends
+        spare.mkdir(exist_ok=True)
+        with (place / "log.txt").open("wb") as told:
             self._processes[job.id] = subprocess.Popen(
-                [sys.executable, "-m", "regulars.app.working", job.kind, str(place)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                [sys.executable, "-m", "regulars.app.working", job.kind, str(place), str(os.getpid())],
+                stdin=subprocess.DEVNULL, stdout=told, stderr=told, start_new_session=True,
+                env={**os.environ, "TMPDIR": str(spare)},
             )  # fmt: skip
         job.state = "running"
         self._keep(job)
@@ -202,11 +223,14 @@ class Jobs:
         place, process = self._folder / job.id, self._processes[job.id]
         if found := _read(place / "progress.json"):
             job.stage, job.share, job.left = found["stage"], found["share"], found["left"]
+        job.found = job.found or _read(place / "found.json")
         if process.poll() is None:
             if time.monotonic() > self._stopping.get(job.id, float("inf")):
                 _signal(process, signal.SIGKILL)
             return
         del self._processes[job.id]
+        tidy_up(self._workspace, process.pid)
+        shutil.rmtree(place / "temporary", ignore_errors=True)
         if self._stopping.pop(job.id, None) is not None:
             self._end(job, "stopped")
         elif (result := _read(place / "result.json")) is not None:
@@ -255,6 +279,12 @@ def _read(path: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text("utf-8"))
         return found if isinstance(found, dict) else None
     return None
+
+
+def tidy_up(workspace: Path, process: int) -> None:
+    """Remove the unfinished run of a process that had no time to do it."""
+    for left in workspace.glob(f".*.partial-{process}-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:

@@ -24,6 +24,7 @@ KEPT = 12 * 3600  # seconds
 ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".xlsx", ".parquet")
 PIECE = 1 << 20  # bytes that are written at a time
 ROOM = 500_000_000  # bytes that must stay free on the disk
+MARK = "coming"  # stands beside a file that is still coming in, and says how it is called
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +62,21 @@ class Uploads:
         Where.
     limit
         Bytes of a file.
+
+    Attributes
+    ----------
+    interrupted
+        Names of the files that were coming in when the server before this one ended.
     """
 
     def __init__(self, workspace: Workspace, *, limit: int) -> None:
         self.limit = limit
         self._folder = workspace.own / "uploads"
+        self.interrupted = [_read(mark) for mark in sorted(self._folder.glob(f"*/{MARK}"))]
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700)
         self._known: dict[str, Upload] = {}
+        self._coming: dict[Path, int] = {}  # bytes that are announced
         self._lock = threading.Lock()
 
     async def take(self, stream: AsyncIterator[bytes], *, name: str, length: int | None, session: str) -> Upload:
@@ -94,7 +102,9 @@ class Uploads:
         """
         self._drop_old()
         path = self._place(name, length)
+        self._coming[path] = length or 0
         try:
+            (path.parent / MARK).write_text(_shown(name), "utf-8")
             got = await self._write(stream, path)
             if got != length:
                 raise OptionError(
@@ -109,6 +119,9 @@ class Uploads:
                     "The disk of the server is full: the file could not be kept.", hint="Make room, and try again."
                 ) from error
             raise
+        finally:
+            del self._coming[path]
+        (path.parent / MARK).unlink()
         upload = Upload(
             id=path.parent.name, session=session, path=path, name=_shown(name), bytes=got, made=time.monotonic()
         )
@@ -156,7 +169,8 @@ class Uploads:
             raise OptionError(
                 f"A file called {_shown(name)!r} cannot be read.", hint="Drop a CSV, Excel (.xlsx) or Parquet file."
             )
-        if shutil.disk_usage(self._folder).free < length + ROOM:
+        promised = sum(self._coming.values())
+        if shutil.disk_usage(self._folder).free < promised + length + ROOM:
             raise OutputError(
                 "The disk of the server has no room for this file.", hint="Make room, or choose another workspace."
             )
@@ -184,6 +198,13 @@ class Uploads:
         for upload in list(self._known.values()):
             if time.monotonic() - upload.made > KEPT:
                 self.drop(upload)
+
+
+def _read(mark: Path) -> str:
+    try:
+        return mark.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return "a file"
 
 
 def _shown(name: str) -> str:

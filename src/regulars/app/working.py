@@ -13,12 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from regulars.app.jobs import GRACE, tidy_up
+from regulars.app.saying import said
 from regulars.errors import RegularsError
 from regulars.planning import Forecast, Plan
 
 __all__ = ["KINDS", "Teller", "main"]
 
-TOLD_EVERY = 0.2  # seconds
 NICE = 10  # pages come first
 
 
@@ -55,6 +56,10 @@ class Teller:
             if self._forecast is not None:
                 self._forecast.tell(stage, done, total, now=now)
         self._write()
+
+    def show(self, found: dict[str, Any]) -> None:
+        """Tell what is known before the end."""
+        _write(self._path.with_name("found.json"), found)
 
     def _tick(self) -> None:
         while True:
@@ -94,29 +99,40 @@ def run(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
 KINDS: dict[str, Callable[[dict[str, Any], Teller], dict[str, Any]]] = {"check": check, "run": run}
 
 
-def main(kind: str, folder: str) -> None:
-    """Do the work of a job folder: ``result.json`` or ``error.json`` says what came of it."""
+def main(kind: str, folder: str, server: str) -> None:
+    """Do the work of a job folder for a server (its process): ``result.json`` or ``error.json`` says what came of it."""
     from regulars.cli.failures import Stopped, in_plain_words, stoppable
 
     place = Path(folder)
     os.nice(NICE)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    _first_to_go()
     spec = json.loads((place / "spec.json").read_text("utf-8"))
+    watch = (int(server), Path(spec.get("workspace", folder)))
+    threading.Thread(target=_end_with, args=watch, daemon=True).start()
     try:
         with stoppable(), in_plain_words(memory_limit=spec.get("memory_limit")):
             _write(place / "result.json", KINDS[kind](spec, Teller(place)))
     except RegularsError as error:
-        _write(place / "error.json", {"message": error.message, "hint": error.hint})
+        _write(place / "error.json", said(error))
         sys.exit(2)
     except Stopped as stopped:
         sys.exit(128 + stopped.number)
 
 
-def _end_with(parent: int) -> None:
-    """Stop, tidily, when the server that asked for the work is gone."""
-    while os.getppid() == parent:
+def _end_with(server: int, workspace: Path) -> None:
+    """Stop when the server that asked for the work is gone: tidily, or by force where that takes too long."""
+    while os.getppid() == server:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    tidy_up(workspace, os.getpid())
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def _first_to_go() -> None:
+    """Ask the system to end this process, not the server, where memory runs out."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", "ascii")
 
 
 def _write(path: Path, data: dict[str, Any]) -> None:

@@ -151,7 +151,8 @@ class Workspace:
         shutil.rmtree(aside, ignore_errors=True)
         with self._lock:
             self._open.pop(name, None)
-        (self.own / "notes" / f"{name}.json").unlink(missing_ok=True)
+        for kept in ("notes", "sources"):
+            (self.own / kept / f"{name}.json").unlink(missing_ok=True)
 
     def _place(self, name: str) -> Path:
         if (
@@ -213,15 +214,15 @@ class Workspace:
     def sweep(self) -> list[str]:
         """Remove what a server or a run left that was killed; the names of unfinished runs that were removed."""
         left = []
-        for place in self.folder.glob(".*.partial-*"):
+        drafts = ".*.partial-*"
+        for place in [*self.folder.glob(drafts), *self.folder.glob(f"*/{drafts}"), *self.own.glob(f"*/{drafts}")]:
             owner = place.name.rpartition(".partial-")[2].partition("-")[0]
             if owner.isdigit() and not _alive(int(owner)):
                 left.append(place.name.partition(".partial-")[0].removeprefix("."))
                 shutil.rmtree(place, ignore_errors=True)
         for place in self.own.glob("removed-*"):
             shutil.rmtree(place, ignore_errors=True)
-        shutil.rmtree(self.own / "uploads", ignore_errors=True)
-        return left
+        return [name for name in left if Path(name).suffix not in (".csv", ".json", ".parquet", ".toml")]
 
 
 def _stamp(facts: Path) -> tuple[int, int]:

@@ -91,8 +91,8 @@ def open_database(source: object, *, query: str | Path | None, told: Machine) ->
             return _through_ibis(address, text, where=where, told=told)
 
 
-def first_of_table(source: str, *, rows: int, told: Machine) -> pa.Table:
-    """The first rows of a table in a database, without bringing over the others.
+def first_of_table(source: str, *, rows: int, told: Machine) -> Any:
+    """The first rows of a table in a database, as an Arrow table, without bringing over the others.
 
     Errors
     ------
