@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Any
 from regulars.app.choices import Choices
 from regulars.app.saying import said
 from regulars.app.sources import opened
-from regulars.app.workspace import Workspace
 from regulars.cleaning import clean
 from regulars.errors import RegularsError
-from regulars.pipeline import segment
 from regulars.planning import SEGMENTING, Plan, plan
 from regulars.reading import estimate_size, preview, read
-from regulars.writing import fill_run, open_folder
 
 if TYPE_CHECKING:
     from regulars.app.working import Teller
@@ -74,6 +71,10 @@ def segment_into(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
     dict
         `run`, the name of its folder.
     """
+    from regulars.app.workspace import Workspace  # what only a run needs
+    from regulars.pipeline import segment
+    from regulars.writing import fill_run, open_folder
+
     workspace, choices = Path(spec["workspace"]), Choices.parse(spec["choices"])
     folder = workspace / spec["run"]
     with opened(spec) as source:

@@ -9,9 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from regulars.clustering import SCALES
 from regulars.errors import OptionError, listed
-from regulars.pipeline.facts import check_horizon, check_k
 from regulars.reading import layouts
 from regulars.schema import Columns
 from regulars.scoring import pack_names
@@ -23,7 +21,7 @@ LONGEST = 300  # characters of a text
 ALLOWED: dict[str, tuple[str, ...]] = {
     "unreadable": ("error", "set_aside"),
     "returns": ("net", "drop"),
-    "scale": tuple(SCALES),
+    "scale": ("sqrt-log", "standard", "minmax", "robust", "log", "yeo-johnson"),
 }
 SEGMENTS = ("k", "scale", "groups", "backtest", "horizon_days")  # what a check does not need
 
@@ -84,8 +82,11 @@ class Choices:
             raise OptionError(f"{self.currency!r} is no currency.", hint="Write its three letters, such as EUR.")
         if any(len(text) > LONGEST for text in (*self.columns.values(), self.sheet, self.layout, self.groups)):
             raise OptionError("A name is too long.", hint=f"At most {LONGEST} characters are read.")
-        check_k(self.k)
-        check_horizon(self.horizon_days)
+        if self.k is not None or self.horizon_days is not None:
+            from regulars.pipeline.facts import check_horizon, check_k  # only here, so that a check begins at once
+
+            check_k(self.k)
+            check_horizon(self.horizon_days)
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> Choices:

@@ -15,10 +15,12 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from regulars.app.workspace import Workspace
 from regulars.errors import SourceError
+
+if TYPE_CHECKING:
+    from regulars.app.workspace import Workspace
 
 __all__ = ["GRACE", "Job", "Jobs", "tidy_up"]
 

@@ -13,10 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from regulars.app.choices import Choices
-from regulars.datasets import make_orders
 from regulars.errors import OptionError, SourceError, listed
 from regulars.planning import amount
-from regulars.writing import write_orders
 
 if TYPE_CHECKING:
     from regulars.app.guarding import Session
@@ -229,6 +227,9 @@ def opened(spec: dict[str, Any]) -> Iterator[str]:
     """Give what `regulars.read` takes for the source of a job: a path, or an address."""
     source = str(spec["source"])
     if source == SAMPLE:
+        from regulars.datasets import make_orders
+        from regulars.writing import write_orders
+
         with TemporaryDirectory(prefix="regulars-sample-") as folder:
             yield str(write_orders(make_orders(SAMPLE_CUSTOMERS).orders, Path(folder, "sample_shop.csv")))
     elif source.startswith(DATABASE):

@@ -16,6 +16,7 @@ from typing import Any
 from regulars.app.jobs import GRACE, tidy_up
 from regulars.app.saying import said
 from regulars.errors import RegularsError
+from regulars.failures import Stopped, in_plain_words, stoppable
 from regulars.planning import Forecast, Plan
 
 __all__ = ["KINDS", "Teller", "main"]
@@ -83,7 +84,7 @@ class Teller:
 
 def check(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
     """Look at a source: which column is what, the first rows, and what cleaning would set aside."""
-    from regulars.app.checking import look_at
+    from regulars.app.checking import look_at  # each kind of work loads what it needs
 
     return look_at(spec, tell)
 
@@ -101,8 +102,6 @@ KINDS: dict[str, Callable[[dict[str, Any], Teller], dict[str, Any]]] = {"check":
 
 def main(kind: str, folder: str, server: str) -> None:
     """Do the work of a job folder for a server (its process): ``result.json`` or ``error.json`` says what came of it."""
-    from regulars.cli.failures import Stopped, in_plain_words, stoppable
-
     place = Path(folder)
     os.nice(NICE)
     _first_to_go()
