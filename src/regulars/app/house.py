@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from regulars import __version__
 from regulars.app import pages
 from regulars.app.guarding import Guard, Keys, Session
 from regulars.app.jobs import Jobs
@@ -116,7 +117,8 @@ def create_app(
         house.uploads.close()
 
     app = FastAPI(
-        title="regulars", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
+        title="regulars", version=__version__, description="From order lines to customer segments, for programs.",
+        docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
         lifespan=life, max_body_size=MOST_BODY, telemetry=SILENT,
     )  # fmt: skip
     app.state.house = house
