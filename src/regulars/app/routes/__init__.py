@@ -2,7 +2,22 @@
 
 from fastapi import APIRouter
 
-from regulars.app.routes import api, api_work, checking, comparing, entering, method, running, starting, uploading
+from regulars.app.routes import (
+    api,
+    api_docs,
+    api_work,
+    checking,
+    comparing,
+    customers,
+    entering,
+    method,
+    overview,
+    running,
+    segments,
+    settings,
+    starting,
+    uploading,
+)
 
 #: In the order in which they are looked through.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -13,8 +28,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     running.router,
     api.router,
     api_work.router,
+    api_docs.router,
     comparing.router,
     method.router,
+    settings.router,
+    overview.router,
+    segments.router,
+    customers.router,
 )
 
 __all__ = ["ROUTERS"]

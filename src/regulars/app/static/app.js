@@ -107,3 +107,17 @@ document.addEventListener("submit", function (event) {
   empty.forEach((one) => (one.disabled = true));
   setTimeout(() => empty.forEach((one) => (one.disabled = false)));
 });
+
+// A click on a bar or a field of a chart opens its people; the same links stand on the page.
+document.addEventListener("drawn", function (event) {
+  const place = event.target.closest("[data-opens]");
+  if (!place) return;
+  const plot = event.target;
+  plot.removeAllListeners("plotly_click");
+  plot.on("plotly_click", function (clicked) {
+    const point = clicked.points[0];
+    const key = place.dataset.opens === "cells" ? point.x + "-" + point.y : String(point.y);
+    if (place.dataset.opens === "cells" && point.z === null) return;
+    window.location.assign(place.dataset.base + "/" + place.dataset.opens + "/" + key);
+  });
+});
