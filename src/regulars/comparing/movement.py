@@ -136,7 +136,7 @@ def compare(
     )
     days = (earlier, later)
     tell("Cleaning", 0, 0)
-    counted = {one: count_side(orders, one, asked) for one in days}
+    counted = {one: count_side(orders, one, asked) for one in dict.fromkeys(days)}
     tell("Clustering", 0, 0)
     judges = {"earlier": (earlier, earlier), "later": (later, later), "each": days}[cuts]
     learned = {one: learn_side(orders.source, *counted[one], day=one, asked=asked) for one in dict.fromkeys(judges)}
