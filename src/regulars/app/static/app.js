@@ -108,6 +108,14 @@ document.addEventListener("submit", function (event) {
   setTimeout(() => empty.forEach((one) => (one.disabled = false)));
 });
 
+// Filters that hold nothing stay out of the address.
+document.addEventListener("htmx:configRequest", function (event) {
+  if (!event.target.matches("[data-brief]")) return;
+  for (const [name, value] of Array.from(event.detail.formData.entries())) {
+    if (value === "") event.detail.formData.delete(name);
+  }
+});
+
 // A click on a bar or a field of a chart opens its people; the same links stand on the page.
 document.addEventListener("drawn", function (event) {
   const place = event.target.closest("[data-opens]");
