@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,7 @@ def look_at(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
             seen = preview(source, columns=reading["columns"], layout=reading["layout"], sheet=reading["sheet"])
         except RegularsError as error:
             return {"columns": [], "error": said(error)}
-        facts = asdict(seen) | {"problem": None} | _cost(source)
+        facts = seen.to_dict() | _cost(source)
         tell.show(facts)
         if seen.problem is not None:
             return facts | {"error": said(seen.problem)}
@@ -71,19 +70,19 @@ def segment_into(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
     dict
         `run`, the name of its folder.
     """
-    from regulars.app.workspace import Workspace  # what only a run needs
-    from regulars.pipeline import segment
-    from regulars.writing import fill_run, open_folder
-
     workspace, choices = Path(spec["workspace"]), Choices.parse(spec["choices"])
     folder = workspace / spec["run"]
     with opened(spec) as source:
         tell.follow(_planned(source, stages_of(choices), output=folder))
+        tell("Reading", 0, 0)
+        from regulars.app.workspace import Workspace  # what a check need not wait for
+        from regulars.pipeline import segment
+        from regulars.writing import fill_run, open_folder
+
         with open_folder(folder) as place:
-            tell("Reading", 0, 0)
             orders = read(source, **choices.reading(workspace))
             result = segment(orders, progress=tell, **choices.segmenting(workspace))
-            fill_run(place, result, timings=tell.seconds, progress=tell)
+            fill_run(place, result, figures=choices.pictures, timings=tell.seconds, progress=tell)
     origin = {"source": spec["source"], "title": spec["title"], "choices": choices.written()}
     Workspace(workspace).write(f"sources/{folder.name}.json", origin)
     return {"run": folder.name}
@@ -91,7 +90,8 @@ def segment_into(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
 
 def stages_of(choices: Choices) -> tuple[str, ...]:
     """Stages of a run in their order, by their names in `planning.COSTS`."""
-    return tuple(name for name in SEGMENTING if choices.backtest or name not in ("Back-testing", "Forecasting"))
+    left_out = {"Drawing": not choices.pictures, "Back-testing": not choices.backtest, "Forecasting": not choices.backtest}
+    return tuple(name for name in SEGMENTING if not left_out.get(name))
 
 
 def _planned(source: str, stages: Iterable[str], *, output: Path | None = None) -> Plan | None:
@@ -100,10 +100,10 @@ def _planned(source: str, stages: Iterable[str], *, output: Path | None = None) 
 
 
 def _cost(source: str) -> dict[str, Any]:
-    """Lines and the seconds of a run with everything; `None` where nobody knows."""
+    """Lines and the seconds of a usual run; `None` where nobody knows."""
     size = estimate_size(source)
     return {
         "lines": None if size is None else size.lines,
         "exact": size is not None and size.exact,
-        "run_seconds": None if size is None else plan(size).total_seconds,
+        "run_seconds": None if size is None else plan(size, stages=stages_of(Choices())).total_seconds,
     }

@@ -23,7 +23,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "returns": ("net", "drop"),
     "scale": ("sqrt-log", "standard", "minmax", "robust", "log", "yeo-johnson"),
 }
-SEGMENTS = ("k", "scale", "groups", "backtest", "horizon_days")  # what a check does not need
+SEGMENTS = ("k", "scale", "groups", "backtest", "horizon_days", "pictures")  # what a check does not need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,8 @@ class Choices:
         As for `regulars.clean`.
     k, scale, backtest, horizon_days
         As for `regulars.segment`.
+    pictures
+        Whether to draw pictures (PNG) beside the report.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Choices:
     groups: str = "eleven"
     backtest: bool = True
     horizon_days: int | None = None
+    pictures: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in ALLOWED.items():
@@ -209,6 +212,7 @@ _READERS = {
     "as_of": _day,
     "k": _whole,
     "backtest": _yes,
+    "pictures": _yes,
     "horizon_days": _whole,
 }
 

@@ -31,6 +31,7 @@ GRACE = 5.0  # seconds from the request to stop to the end by force
 KEPT = 12 * 3600  # seconds that a job that has ended is remembered
 POLL = 0.1  # seconds between two looks at the processes
 CHECKS = 2  # at the same time
+TOLD = 4000  # characters of what Python said of work that broke off
 
 log = logging.getLogger("regulars.app")
 
@@ -239,10 +240,7 @@ class Jobs:
             job.result = result
             self._end(job, "done")
         else:
-            job.error = _read(place / "error.json") or {
-                "message": f"The work ended without a result (exit code {process.returncode}).",
-                "hint": "Perhaps the machine ran out of memory: close other programs, or choose a smaller file.",
-            }
+            job.error = _read(place / "error.json") or _unexpected(place / "log.txt", process.returncode)
             self._end(job, "failed")
 
     def _end(self, job: Job, state: State) -> None:
@@ -281,6 +279,19 @@ def _read(path: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text("utf-8"))
         return found if isinstance(found, dict) else None
     return None
+
+
+def _unexpected(told: Path, code: int) -> dict[str, str]:
+    """What is said of work that ended with no word of its own; what Python said of it goes to the server's log."""
+    if code == 1:
+        with suppress(OSError):
+            log.error("A job broke off.\n%s", told.read_text("utf-8", "replace")[-TOLD:])
+        message = "Something went wrong inside regulars."
+        return {"message": message, "hint": "What it was is in the window in which 'regulars serve' runs."}
+    return {
+        "message": f"The work ended without a result (exit code {code}).",
+        "hint": "Perhaps the machine ran out of memory: close other programs, or choose a smaller file.",
+    }
 
 
 def tidy_up(workspace: Path, process: int) -> None:

@@ -26,6 +26,7 @@ __all__ = ["SAMPLE", "Database", "Source", "databases", "find_source", "opened",
 SAMPLE = "sample"
 DATABASE = "database-"
 SAMPLE_CUSTOMERS = 2500
+MB = 1_000_000
 
 _starting = threading.Lock()  # one run takes its name at a time
 
@@ -121,7 +122,8 @@ def find_source(house: House, session: Session, source_id: str) -> Source:
         database = _database(house.workspace.folder, source_id.removeprefix(DATABASE))
         return Source(id=source_id, title=database.title, about="a database of the workspace")
     upload = house.uploads.get(source_id, session=session.id)
-    return Source(id=upload.id, title=upload.name, about=f"a file of {amount(upload.bytes)}", path=upload.path)
+    size = amount(upload.bytes) if upload.bytes >= MB else "less than 1 MB"
+    return Source(id=upload.id, title=upload.name, about=f"a file of {size}", path=upload.path)
 
 
 def _database(workspace: Path, name: str) -> Database:
@@ -138,8 +140,15 @@ def _database(workspace: Path, name: str) -> Database:
 # --- the work on it -------------------------------------------------------------------------------------------------
 
 
-def start_check(house: House, session: Session, source: Source, choices: Choices) -> Job:
+def start_check(house: House, session: Session, source: Source, choices: Choices, *, instead_of: str = "") -> Job:
     """Begin to look at a source, unless that is being done or has been done; other looks at it are stopped.
+
+    Parameters
+    ----------
+    house, session, source, choices
+        Where, for whom, at what, and how it is read.
+    instead_of
+        The id of a look that broke off, to look again.
 
     Returns
     -------
@@ -150,7 +159,7 @@ def start_check(house: House, session: Session, source: Source, choices: Choices
     spec = _spec(house, source, choices) | {"choices": choices.written(briefly=True)}
     looks = [job for job in house.jobs.of(session.id) if job.kind == "check" and job.spec["source"] == source.id]
     for job in looks:
-        if job.spec == spec and job.state in ("waiting", "running", "done"):
+        if job.spec == spec and job.state != "stopped" and job.id != instead_of:
             return job
     for job in looks:
         house.jobs.stop(job)

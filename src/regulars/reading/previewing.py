@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,10 @@ class Preview:
     matches: tuple[Match, ...] = ()
     unmatched: tuple[str, ...] = ()
     problem: ColumnError | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, without the problem."""
+        return asdict(replace(self, problem=None))
 
 
 def preview(

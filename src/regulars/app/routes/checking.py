@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from regulars.app import pages
 from regulars.app.choices import COLUMN, Choices, offered_layouts, offered_packs
@@ -20,6 +20,7 @@ from regulars.app.sources import find_source, start_check
 from regulars.errors import OptionError
 from regulars.planning import spoken
 from regulars.wording import day, sign
+from regulars.wording import money as in_words
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,16 +35,22 @@ NOTHING: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field of ours as the page shows it: its name for people, and what it is for."""
+    """A field of ours as the page shows it: its name for people, what it is for, and whether nothing goes without it."""
 
     name: str
     title: str
     about: str
+    needed: bool = False
 
 
 FIELDS = (
-    Field(name="customer_id", title="Customer", about="Who bought: a number, an id or an e-mail address. Needed."),
-    Field(name="ordered_at", title="Date", about="When it was bought. Needed."),
+    Field(
+        name="customer_id",
+        title="Customer",
+        about="Who bought: a number, an id or an e-mail address. Needed.",
+        needed=True,
+    ),
+    Field(name="ordered_at", title="Date", about="When it was bought. Needed.", needed=True),
     Field(
         name="order_id", title="Order", about="Which lines belong together; without it, a customer's day is one order."
     ),
@@ -92,7 +99,9 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
         choices.segmenting(house.workspace.folder)
     except OptionError as error:
         choices, wrong = Choices(), error
-    job = start_check(house, session, source, choices)
+    job = start_check(house, session, source, choices, instead_of=given.get("instead_of", ""))
+    if "instead_of" in given:
+        return RedirectResponse(address_of(job), status_code=303)
     known = job.result or job.found
     seen = NOTHING | (known or {})
     facts: dict[str, Any] = {
@@ -164,11 +173,15 @@ def _audit(seen: Mapping[str, Any]) -> dict[str, Any] | None:
         value = float(text)
         return f"{'−' if value < 0 else ''}{before}{abs(value):,.2f}"
 
+    def whole(text: str) -> str:
+        return in_words(float(text), seen["currency"], short=False)
+
     raw, kept = lines[0], lines[-1]
     reasons = [line for line in lines[1:] if line["rows"] or float(line["amount"])]
     return {
         "rows": [(line["title"], f"{line['rows']:,}", money(line["amount"])) for line in reasons],
         "raw": (f"{raw['rows_left']:,}", money(raw["amount_left"])),
+        "revenue": (whole(raw["amount_left"]), whole(kept["amount_left"])),
         "kept": (f"{kept['rows_left']:,}", money(kept["amount_left"])),
         "customers": kept["customers_left"],
         "orders": kept["orders_left"],
