@@ -30,6 +30,7 @@ from regulars.cli import main
 from regulars.clustering import Scale
 from regulars.comparing import BECAUSE, DIRECTIONS, Movement, Moves
 from regulars.errors import NotEnoughDataError, OptionError, OutputError
+from regulars.palette import colour
 from regulars.profiling import Gaps
 from regulars.scoring import Cuts, parse_pack
 
@@ -84,14 +85,16 @@ class Run:
     as_of: date
     model: rg.SegmentModel
     customers: Any
-    values: tuple[float, ...] = (0.9, 0.5, 0.1)
+    kinds: tuple[tuple[str, str], ...] = (("high", "cooling"), ("low", "new"), ("low", "lapsed"))
     fingerprint: str = ""
     currency: str | None = "GBP"
 
     @property
     def segments(self) -> tuple[SimpleNamespace, ...]:
-        named = zip(self.model.segments, self.values, strict=True)
-        return tuple(SimpleNamespace(name=n, profile=SimpleNamespace(value_percentile=v)) for n, v in named)
+        return tuple(
+            SimpleNamespace(name=name, tier=tier, activity=activity, profile=SimpleNamespace(value_percentile=0.5))
+            for name, (tier, activity) in zip(self.model.segments, self.kinds, strict=True)
+        )
 
 
 PACK = parse_pack(
@@ -195,20 +198,20 @@ def test_every_reason_by_hand(runs):
 def test_both_sides_have_one_order_with_new_and_lost_at_the_end(runs):
     moves = rg.compare_runs(*runs).segments
 
-    before = [(node.name, node.kind, node.customers, node.revenue) for node in moves.before]
-    after = [(node.name, node.kind, node.customers, node.revenue) for node in moves.after]
+    before = [(node.name, node.kind, node.id, node.customers, node.revenue) for node in moves.before]
+    after = [(node.name, node.kind, node.id, node.customers, node.revenue) for node in moves.after]
     assert before == [
-        ("Best", "segment", 1, Decimal(2100)),
-        ("Middle", "segment", 3, Decimal("2100.50")),
-        ("Least", "segment", 2, Decimal(150)),
-        ("(new)", "new", 1, Decimal(1500)),
-        ("(not seen before)", "unseen", 1, Decimal(30)),
+        ("Best", "segment", 0, 1, Decimal(2100)),
+        ("Middle", "segment", 1, 3, Decimal("2100.50")),
+        ("Least", "segment", 2, 2, Decimal(150)),
+        ("(new)", "new", None, 1, Decimal(1500)),
+        ("(not seen before)", "unseen", None, 1, Decimal(30)),
     ]
     assert after == [
-        ("Best", "segment", 1, Decimal("5000.25")),
-        ("Middle", "segment", 2, Decimal(4000)),
-        ("Least", "segment", 4, Decimal(1431)),
-        ("(lost from view)", "lost", 1, Decimal(50)),
+        ("Best", "segment", 0, 1, Decimal("5000.25")),
+        ("Middle", "segment", 1, 2, Decimal(4000)),
+        ("Least", "segment", 2, 4, Decimal(1431)),
+        ("(lost from view)", "lost", None, 1, Decimal(50)),
     ]
 
 
@@ -589,6 +592,7 @@ def test_the_chart_has_one_order_and_the_same_facts_as_a_table(runs, by):
 
     shown = [node.name for side in (moves.before, moves.after) for node in side if node.customers]
     assert list(trace.node.label) == shown
+    assert list(trace.node.color[:3]) == [colour(i) for i in range(3)]
     left = sum(x < 0.5 for x in trace.node.x)
     assert list(trace.node.y[:left]) == sorted(trace.node.y[:left])
     assert list(trace.node.y[left:]) == sorted(trace.node.y[left:])

@@ -93,10 +93,10 @@ def _add_sankey(
 
 
 def _tones(moves: Moves) -> dict[str, str]:
-    """Colours of the places: a segment has the same on both sides."""
-    names = dict.fromkeys(node.name for node in (*moves.before, *moves.after) if node.kind == "segment")
-    tones = {name: colour(i) for i, name in enumerate(names)}
-    return tones | {node.name: NONE for node in (*moves.before, *moves.after) if node.kind != "segment"}
+    """Colours of the places, the same on both sides: those of the later one; what is gone there takes the next."""
+    tones = {node.name: NONE if node.id is None else colour(node.id) for node in moves.after}
+    gone = [node for node in moves.before if node.name not in tones]
+    return tones | {node.name: NONE if node.id is None else colour(len(tones) + i) for i, node in enumerate(gone)}
 
 
 def _heights(sides: Sequence[Sequence[Node]], room: float) -> list[float]:

@@ -105,12 +105,15 @@ class Node:
         Of the segment or group, or what stands for none.
     kind
         ``"segment"``, or why it is none: ``"new"``, ``"unseen"``, ``"lost"``, ``"aside"`` (not assignable).
+    id
+        Number of the segment in its run, of the group in its rule pack; `None` of what stands for none.
     customers, revenue
         Up to the side's own date; of those who are lost, up to the earlier one, of those who are new, up to the later one.
     """
 
     name: str
     kind: str
+    id: int | None
     customers: int
     revenue: Decimal
 
@@ -126,8 +129,9 @@ class Moves:
     words
         What there is to say, in sentences.
     before, after
-        Nodes of the earlier and of the later side. Both have one order, best to worst: segments by their value (mean
-        percentile of orders and spend, mean of both sides), groups as their rule pack lists them; then those who have none.
+        Nodes of the earlier and of the later side. Both have one order, best to worst: segments by value tier
+        (high, moderate, low), in a tier by activity (active, new, cooling, lapsed), then by their mean percentile of orders
+        and spend; groups as their rule pack lists them; then those who have none.
     flows
         In the order of the nodes, only those that have customers.
     """

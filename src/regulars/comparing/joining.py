@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
+from statistics import fmean
 from typing import Any
 
 import ibis
@@ -67,11 +68,12 @@ def meet(earlier: Side, later: Side) -> ir.Table:
 
 def common_order(earlier: Side, later: Side, by: str) -> tuple[str, ...]:
     """Names of both sides in one order, best to worst; then what stands for none."""
-    places: defaultdict[str, list[float]] = defaultdict(list)
+    places: defaultdict[str, list[tuple[float, ...]]] = defaultdict(list)
     for side in (earlier, later):
         for name, place in side.places[by].items():
             places[name].append(place)
-    return (*sorted(places, key=lambda name: (-sum(places[name]) / len(places[name]), name)), *_ENDS)
+    mean = {name: [-fmean(numbers) for numbers in zip(*both, strict=True)] for name, both in places.items()}
+    return (*sorted(places, key=lambda name: (mean[name], name)), *_ENDS)
 
 
 def count_flows(people: ir.Table, by: str, order: Sequence[str]) -> tuple[Flow, ...]:
@@ -113,6 +115,7 @@ def nodes_of(flows: Sequence[Flow], side: Side, by: str, *, order: Sequence[str]
         Node(
             name=name,
             kind=KINDS.get(name, "segment"),
+            id=list(side.places[by]).index(name) if name in side.places[by] else None,
             customers=people[name].customers,
             revenue=_revenue(people[name], later=later != (name in (NEW, UNSEEN, LOST))),
         )

@@ -114,7 +114,7 @@ def compare(
     >>> orders = rg.make_orders(customers=600, seed=1).orders
     >>> found = rg.compare(orders, dates=(date(2024, 7, 1), date(2024, 12, 25)), k=4)
     >>> print(found.segments.words[1])
-    19 customers worth £6.6k moved down: 17 because they changed, 2 only because the borders of the segments moved.
+    102 customers worth £13k moved down: 100 because they changed, 2 only because the borders of the segments moved.
     """
     earlier, later = _checked_dates(dates)
     _check(cuts=cuts, k=k)
@@ -189,7 +189,7 @@ def compare_runs(earlier: Run, later: Run, *, cuts: Literal["earlier", "later", 
             as_of=run.as_of,
             people=brought(run.customers, engine, names),
             model=run.model,
-            places=places_of(run.model, {one.name: one.profile.value_percentile for one in run.segments}),
+            places=places_of(run.model, run.segments),
         )
         for run in (earlier, later)
     ]

@@ -18,14 +18,18 @@ from regulars.clustering import AutoKMeans
 from regulars.errors import NotEnoughDataError
 from regulars.features import build_rfm, find_gaps, purchase_gaps
 from regulars.model import SegmentModel
-from regulars.profiling import Action, measure_gaps, name_segments, profile_segments, with_value_percentile
+from regulars.profiling import Action, Segment, measure_gaps, name_segments, profile_segments, with_value_percentile
 from regulars.reading import Orders
 from regulars.schema import MEASURES
 from regulars.scoring import RulePack, learn_cuts
 
 __all__ = ["Asked", "Side", "brought", "count_side", "judge", "learn_side", "places_of"]
 
-Places = dict[str, dict[str, float]]
+#: Grouping → name → how good, as numbers that are compared one after the other; more is better.
+Places = dict[str, dict[str, tuple[float, ...]]]
+
+TIERS = ("low", "moderate", "high")
+ACTIVITIES = ("lapsed", "cooling", "new", "active")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,7 @@ class Side:
     model
         What they are judged by.
     places
-        ``"segments"`` and ``"groups"`` → name → how good, 0 to 1.
+        From `places_of`.
     """
 
     source: str
@@ -112,8 +116,7 @@ def learn_side(source: str, cleaned: Cleaned, people: ir.Table, *, day: date, as
     model = replace(
         model, centres=tuple(centres[one.id] for one in profiles), segments=tuple(one.name for one in named)
     )
-    values = {one.name: one.profile.value_percentile for one in named}
-    return judge(source, day, people, model=model, places=places_of(model, values))
+    return judge(source, day, people, model=model, places=places_of(model, named))
 
 
 def judge(source: str, day: date, people: ir.Table, *, model: SegmentModel, places: Places) -> Side:
@@ -122,11 +125,15 @@ def judge(source: str, day: date, people: ir.Table, *, model: SegmentModel, plac
     return Side(source=source, as_of=day, people=labelled, model=model, places=places)
 
 
-def places_of(model: SegmentModel, values: Mapping[str, float]) -> Places:
-    """How good each segment is, by its value percentile, and each group, by its place in the rule pack."""
-    groups = [group.name for group in model.pack.groups]
-    last = max(len(groups) - 1, 1)
-    return {"segments": dict(values), "groups": {name: 1 - i / last for i, name in enumerate(groups)}}
+def places_of(model: SegmentModel, segments: Sequence[Segment]) -> Places:
+    """How good each segment is, by value tier, activity and value, and each group, by its place in the rule pack."""
+    return {
+        "segments": {
+            one.name: (TIERS.index(one.tier), ACTIVITIES.index(one.activity), one.profile.value_percentile)
+            for one in segments
+        },
+        "groups": {group.name: (1 - i / len(model.pack.groups),) for i, group in enumerate(model.pack.groups)},
+    }
 
 
 def brought(people: ir.Table, engine: Any, names: Sequence[str]) -> ir.Table:
