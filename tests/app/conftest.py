@@ -1,6 +1,7 @@
 """What the tests of the app share: a workspace with one run of the sample shop, and a browser that has been let in."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,50 @@ def workspace_of_sample(tmp_path_factory) -> Path:
     return folder
 
 
+#: Ids that a page or an address could break on.
+ODD_IDS = (
+    "a/b//c", "..", "./x", "50%?q=1#x", "O'Hara \"Q\"", "Zoë 日本", "<b>bold</b>", "<script>alert(1)</script>", "=1+1",
+    "x" * 300,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def workspace_of_contacts(tmp_path_factory) -> Path:
+    """A workspace with the run ``contacts``: 120 customers with e-mail addresses, ten with odd ids, no back-test."""
+    folder = tmp_path_factory.mktemp("contacts")
+    lines = rg.make_orders(customers=120, seed=3).orders.to_pandas()
+    known = sorted(lines["CustomerID"].dropna().unique())
+    lines["Email"] = lines["CustomerID"].map({one: f"Anna.{one}@example.org" for one in known[1:]})
+    odd = dict(zip(known[::12], ODD_IDS, strict=False))
+    lines["CustomerID"] = lines["CustomerID"].map(lambda one: odd.get(one, one))
+    result = rg.segment(lines, columns=rg.Columns(email="Email"), k=3, backtest=False)
+    rg.write_run(result, folder / "contacts", figures=False, report=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def contacts(workspace_of_contacts) -> Iterator[TestClient]:
+    """A browser in the workspace with e-mail addresses and odd ids; lists may be made in it."""
+    with let_in(create_app(workspace_of_contacts)) as browser:
+        yield browser
+
+
 @pytest.fixture(scope="module")
 def client(workspace_of_sample) -> Iterator[TestClient]:
     """A browser in the workspace of the sample."""
     with let_in(create_app(workspace_of_sample)) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable:
+    """Look until something is so, because another process does it; a minute at most."""
+
+    def look(at):
+        end = time.monotonic() + 60
+        while not (found := at()):
+            assert time.monotonic() < end, "It has not happened within a minute."
+            time.sleep(0.02)
+        return found
+
+    return look

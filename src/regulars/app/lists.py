@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -27,6 +28,8 @@ __all__ = ["PLACE", "Campaign", "Wanted", "build_list", "find_list", "keep_list"
 PLACE = "campaigns"  # the folder of the lists in a workspace
 USUAL_HOLDOUT = 10.0  # per cent
 MOST_SEED = 2**31 - 1
+
+_MAKING = threading.Lock()  # two lists that are made at once get two names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,24 +145,25 @@ def keep_list(
     OutputError
         The place cannot be written.
     """
-    name = _new_name(workspace, f"{run.name} {selection.title} {audience.tool}")
-    files = write_audience(audience, workspace.folder / PLACE / f"{name}.csv", day=today)
-    campaign = Campaign(
-        name=name,
-        run=run.name,
-        of=selection.of,
-        title=selection.title,
-        filters=filters.words(run.result.currency),
-        tool=audience.tool,
-        made=today,
-        holdout=audience.holdout,
-        seed=audience.seed,
-        has_consent=audience.has_consent,
-        counts=audience.counts(),
-        note=audience.size_note(),
-        files=tuple(file.name for file in files),
-    )
-    workspace.write(f"lists/{name}.json", asdict(campaign))
+    with _MAKING:
+        name = _new_name(workspace, f"{run.name} {selection.title} {audience.tool}")
+        files = write_audience(audience, workspace.folder / PLACE / f"{name}.csv", day=today)
+        campaign = Campaign(
+            name=name,
+            run=run.name,
+            of=selection.of,
+            title=selection.title,
+            filters=filters.words(run.result.currency),
+            tool=audience.tool,
+            made=today,
+            holdout=audience.holdout,
+            seed=audience.seed,
+            has_consent=audience.has_consent,
+            counts=audience.counts(),
+            note=audience.size_note(),
+            files=tuple(file.name for file in files),
+        )
+        workspace.write(f"lists/{name}.json", asdict(campaign))
     return campaign
 
 

@@ -21,7 +21,7 @@ from regulars.app.workspace import Run
 from regulars.errors import OptionError, SourceError
 from regulars.profiling import WORTH_KEEPING
 from regulars.profiling.segments import HIGH, Segment
-from regulars.wording import counted, money
+from regulars.wording import sign
 
 __all__ = [
     "PAGE",
@@ -149,16 +149,18 @@ class Filters:
     def words(self, currency: str | None) -> str:
         """Say what is shown; empty where everybody is."""
         told = [self.country] if self.country else []
-        money_ends = (self.spend_from, self.spend_to)
-        spend = [None if end is None else money(float(end), currency, short=False) for end in money_ends]
-        days = [None if end is None else counted(end, "day") for end in (self.recency_from, self.recency_to)]
+        spend = [None if end is None else _exactly(end, currency) for end in (self.spend_from, self.spend_to)]
+        days = [None if end is None else f"{end:,}" for end in (self.recency_from, self.recency_to)]
         chance = [None if end is None else f"{100 * end:g}%" for end in (self.chance_from, self.chance_to)]
-        for name, (low, high) in {"spend": spend, "last order": days, "chance": chance}.items():
-            ago = " ago" if name == "last order" else ""
+        for what, (low, high), after in (
+            ("spend", spend, ""),
+            ("last order", days, " days ago"),
+            ("chance", chance, ""),
+        ):
             if low and high:
-                told.append(f"{name} {low} to {high}{ago}")
+                told.append(f"{what} {low} to {high}{after}")
             elif low or high:
-                told.append(f"{name} {'from' if low else 'up to'} {low or high}{ago}")
+                told.append(f"{what} {'from' if low else 'up to'} {low or high}{after}")
         return ", ".join(told)
 
 
@@ -409,6 +411,10 @@ def _number(name: str, text: str) -> Decimal | int | float:
     if what == "recency":
         return int(value.to_integral_value())
     return float(value / 100)
+
+
+def _exactly(value: Decimal, currency: str | None) -> str:
+    return f"{'−' if value < 0 else ''}{sign(currency)}{abs(value):,.2f}".removesuffix(".00")
 
 
 def _as_typed(name: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -116,10 +117,11 @@ def one_list(request: Request, house: HouseOf, run: str, name: str) -> Response:
     """Show a list that was made: who is on it, its files, and how to see later what it changed."""
     found = house.workspace.run(run)
     made = lists.find_list(house.workspace, run, name)
+    place = lists.path_of(house.workspace, made.files[0])
     titles = {tool: title for tool, title, _ in lists.tools_of(found)}
     return pages.page(
         request, "list.html", run=found, here=HERE, made=made, titles=titles,
-        place=lists.path_of(house.workspace, made.files[0]), address=f"/runs/{quote(run)}/{quote(made.of)}",
+        place=place, quoted=shlex.quote(str(place)), address=f"/runs/{quote(run)}/{quote(made.of)}",
     )  # fmt: skip
 
 
