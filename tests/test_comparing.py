@@ -129,14 +129,16 @@ def by_money(
     )
 
 
-def a_run(con, people: list[tuple[str, date, str]], model: rg.SegmentModel, *, source: str = "shop.csv", **more) -> Run:
+def a_run(
+    con, people: list[tuple[str, date, str | None]], model: rg.SegmentModel, *, source: str = "shop.csv", **more
+) -> Run:
     """Customers as (id, first order, money), labelled by the model."""
     rows = {
         "customer_id": pa.array([who for who, _, _ in people], pa.string()),
         "first_order": pa.array([first for _, first, _ in people], pa.date32()),
         "recency_days": pa.array([1] * len(people), pa.int64()),
         "frequency": pa.array([1] * len(people), pa.int64()),
-        "monetary": pa.array([Decimal(money) for _, _, money in people], pa.decimal128(18, 4)),
+        "monetary": pa.array([money and Decimal(money) for _, _, money in people], pa.decimal128(18, 4)),
     }
     table = con.create_table(ibis.util.gen_name("people"), pa.table(rows))
     return Run(source=source, as_of=model.as_of, model=model, customers=model.assign(table), **more)
@@ -170,8 +172,13 @@ def runs(con):
     )
 
 
-def test_every_reason_by_hand(runs):
-    found = rg.compare_runs(*runs)
+@pytest.fixture(scope="module")
+def half_year(runs):
+    return rg.compare_runs(*runs)
+
+
+def test_every_reason_by_hand(half_year):
+    found = half_year
 
     assert why(found.segments) == {
         ("Best", "Least", "both"): 1,
@@ -195,8 +202,8 @@ def test_every_reason_by_hand(runs):
     assert_reconciles(found)
 
 
-def test_both_sides_have_one_order_with_new_and_lost_at_the_end(runs):
-    moves = rg.compare_runs(*runs).segments
+def test_both_sides_have_one_order_with_new_and_lost_at_the_end(half_year):
+    moves = half_year.segments
 
     before = [(node.name, node.kind, node.id, node.customers, node.revenue) for node in moves.before]
     after = [(node.name, node.kind, node.id, node.customers, node.revenue) for node in moves.after]
@@ -215,8 +222,8 @@ def test_both_sides_have_one_order_with_new_and_lost_at_the_end(runs):
     ]
 
 
-def test_what_there_is_to_say(runs):
-    assert rg.compare_runs(*runs).groups.words == (
+def test_what_there_is_to_say(half_year):
+    assert half_year.groups.words == (
         "1 customer worth £5k moved up: 1 because they changed.",
         "2 customers worth £1.3k moved down: 1 only because the cut points moved, 1 because of both.",
         "2 customers worth £2.6k stayed; of these 1 changed, and the cut points moved along.",
@@ -243,10 +250,9 @@ def test_judged_by_one_model_only_customers_change(runs, cuts, expected):
     assert_reconciles(found)
 
 
-def test_who_moved_is_a_list_in_the_engine(runs, no_queries):
-    found = rg.compare_runs(*runs)
+def test_who_moved_is_a_list_in_the_engine(half_year, no_queries):
     with no_queries():
-        table = found.moved("groups")
+        table = half_year.moved("groups")
 
     assert table.to_pyarrow().to_pylist()[1] == {
         "customer_id": "new",
@@ -271,6 +277,17 @@ def test_runs_with_other_segments_have_their_own_nodes(con, runs):
     assert [node.name for node in found.segments.after][:3] == ["Best", "New name", "Least"]
     assert why(found.segments)["Middle", "New name", "cuts"] == 1
     assert "on 1 Jun 2024 Middle; on 1 Dec 2024 New name" in found.notes[0]
+
+
+def test_who_cannot_be_assigned_is_counted_too(con, runs):
+    found = rg.compare_runs(runs[0], a_run(con, [("stays", OLD, None), ("grows", OLD, "600")], runs[1].model))
+
+    assert ("Least", "(not assignable)", "customer") in why(found.segments)
+    assert [(node.name, node.customers) for node in found.groups.after if node.kind != "segment"] == [
+        ("(not assignable)", 1),
+        ("(lost from view)", 4),
+    ]
+    assert_reconciles(found)
 
 
 # --- what cannot be compared ----------------------------------------------------------------------------------------
@@ -584,11 +601,10 @@ def test_wrong_words_are_answered_with_what_to_do(regulars, folders, words, said
 
 
 @pytest.mark.parametrize("by", ["segments", "groups"])
-def test_the_chart_has_one_order_and_the_same_facts_as_a_table(runs, by):
-    found = rg.compare_runs(*runs)
-    figure = charts.movement(found, by)
+def test_the_chart_has_one_order_and_the_same_facts_as_a_table(half_year, by):
+    figure = charts.movement(half_year, by)
     (trace,) = figure.data
-    moves = found.by(by)
+    moves = half_year.by(by)
 
     shown = [node.name for side in (moves.before, moves.after) for node in side if node.customers]
     assert list(trace.node.label) == shown
@@ -619,9 +635,9 @@ def test_the_chart_shows_names_as_they_are(con, runs):
     assert any("&lt;a href=" in text for text in drawn["node"]["customdata"])
 
 
-def test_nothing_moves_between_what_is_not_there(runs):
+def test_nothing_moves_between_what_is_not_there(half_year):
     with pytest.raises(OptionError, match=r"Nothing moves between 'shoes'\. Choose one of segments, groups"):
-        charts.movement(rg.compare_runs(*runs), "shoes")
+        charts.movement(half_year, "shoes")
 
 
 # --- the real file --------------------------------------------------------------------------------------------------
