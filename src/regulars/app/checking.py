@@ -72,6 +72,7 @@ def segment_into(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
     """
     workspace, choices = Path(spec["workspace"]), Choices.parse(spec["choices"])
     folder = workspace / spec["run"]
+    reading, segmenting = choices.reading(workspace), choices.segmenting(workspace)
     with opened(spec) as source:
         tell.follow(_planned(source, stages_of(choices), output=folder))
         tell("Reading", 0, 0)
@@ -80,8 +81,7 @@ def segment_into(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
         from regulars.writing import fill_run, open_folder
 
         with open_folder(folder) as place:
-            orders = read(source, **choices.reading(workspace))
-            result = segment(orders, progress=tell, **choices.segmenting(workspace))
+            result = segment(read(source, **reading), progress=tell, **segmenting)
             fill_run(place, result, figures=choices.pictures, timings=tell.seconds, progress=tell)
     origin = {"source": spec["source"], "title": spec["title"], "choices": choices.written()}
     Workspace(workspace).write(f"sources/{folder.name}.json", origin)
@@ -90,7 +90,11 @@ def segment_into(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
 
 def stages_of(choices: Choices) -> tuple[str, ...]:
     """Stages of a run in their order, by their names in `planning.COSTS`."""
-    left_out = {"Drawing": not choices.pictures, "Back-testing": not choices.backtest, "Forecasting": not choices.backtest}
+    left_out = {
+        "Drawing": not choices.pictures,
+        "Back-testing": not choices.backtest,
+        "Forecasting": not choices.backtest,
+    }
     return tuple(name for name in SEGMENTING if not left_out.get(name))
 
 

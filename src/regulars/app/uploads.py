@@ -107,9 +107,7 @@ class Uploads:
             (path.parent / MARK).write_text(_shown(name), "utf-8")
             got = await self._write(stream, path)
             if got != length:
-                raise OptionError(
-                    f"The upload broke off: {amount(got)} of {amount(length or 0)} came.", hint="Drop the file again."
-                )
+                raise OptionError("The upload broke off.", hint="Drop the file again.")
         except BaseException as error:
             shutil.rmtree(path.parent, ignore_errors=True)
             if isinstance(error, ClientDisconnect):

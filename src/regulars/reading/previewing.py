@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regulars.errors import ColumnError, OptionError
+from regulars.errors import ColumnError
 from regulars.reading.addresses import is_database
 from regulars.reading.connecting import machine
 from regulars.reading.databases import first_of_table
@@ -147,8 +147,6 @@ def _first_rows(
             seen = _of_table(found.cells.slice(0, rows))
             return replace(seen, sheets=sheet_names(path), sheet=found.name), path.name
         case _:
-            if sheet is not None:
-                raise OptionError(f"{path.name} is no workbook: it has no sheets.", hint="Leave the sheet out.")
             table = open_source(path, told=told, known=lambda header: None).table
             return _of_table(table.limit(rows).to_pyarrow()), path.name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -108,7 +109,7 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
         "source": source,
         "job": job,
         "seen": seen,
-        "error": seen["error"] or job.error,
+        "error": _in_titles(seen["error"] or job.error),
         "here_again": f"{request.url.path}?{request.url.query}".rstrip("?"),
         "left": None if job.left is None else spoken(job.left),
         "takes": None if seen["run_seconds"] is None else spoken(seen["run_seconds"]),
@@ -145,6 +146,16 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
 def _looking(request: Request, facts: dict[str, Any]) -> Response:
     template = "check_looking.html" if pages.is_partial(request) else "check_first.html"
     return pages.page(request, template, **facts)
+
+
+def _in_titles(error: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """An error that names missing fields, with their names for people."""
+    if error is None or not error["message"].startswith("No column for "):
+        return error
+    missing, found, rest = error["message"].partition(". Found: ")
+    for field in FIELDS:
+        missing = re.sub(rf"\b{field.name}\b", field.title, missing)
+    return {**error, "message": missing + found + rest}
 
 
 def _taken(name: str, seen: Mapping[str, Any]) -> tuple[str, str]:
