@@ -20,6 +20,8 @@ __all__ = [
     "GroupAnswer",
     "JobAnswer",
     "JobsAnswer",
+    "ListAnswer",
+    "ListsAnswer",
     "MovementAnswer",
     "PersonAnswer",
     "RunAnswer",
@@ -268,7 +270,9 @@ class MoveAnswer(BaseModel):
 class OrderAnswer(BaseModel):
     """An order of a customer, less what was returned of it."""
 
-    ordered_at: datetime
+    ordered_at: str = Field(
+        description="Day and time as in the source, without a zone.", examples=["2024-06-30T12:05:00"]
+    )
     order_id: str | None
     amount: Money
 
@@ -308,6 +312,30 @@ class AudienceAnswer(BaseModel):
     chance: float | None
     horizon_days: int | None
     size_note: str = Field(description="Which effect a control group of this size can show.")
+
+
+class ListAnswer(BaseModel):
+    """A list that was made; it stays in the folder `campaigns` of the workspace."""
+
+    name: str
+    run: str
+    of: str
+    title: str
+    filters: str = Field(description="What narrowed it, in words.")
+    tool: str
+    made: date
+    holdout: Share
+    seed: int
+    has_consent: bool
+    counts: dict[str, int]
+    note: str
+    files: list[str] = Field(description="The list; with a control group also who is in which group, and the record.")
+
+
+class ListsAnswer(BaseModel):
+    """Lists of a run, the latest first."""
+
+    lists: list[ListAnswer]
 
 
 # --- who moved --------------------------------------------------------------------------------------------------------

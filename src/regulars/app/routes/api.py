@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Security
+from fastapi import APIRouter, Path, Query, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
@@ -21,7 +21,7 @@ from regulars.cards import customer_card
 from regulars.errors import SourceError
 from regulars.profiling import Segment
 
-__all__ = ["CHANGES", "READS", "api_router", "router"]
+__all__ = ["CHANGES", "READS", "RunName", "Who", "api_router", "router"]
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -67,6 +67,8 @@ def api_router() -> APIRouter:
 
 router = api_router()
 
+RunName = Annotated[str, Path(description="Name of a run: that of its folder in the workspace.")]
+
 
 # --- runs -------------------------------------------------------------------------------------------------------------
 
@@ -74,11 +76,12 @@ router = api_router()
 @router.get("/runs", tags=["runs"])
 def list_runs(house: HouseOf) -> answers.RunsAnswer:
     """List the runs of the workspace, newest first."""
-    return answers.RunsAnswer.model_validate({"runs": [asdict(entry) for entry in house.workspace.runs()]})
+    entries = [asdict(entry) | {"made": entry.made.astimezone(UTC)} for entry in house.workspace.runs()]
+    return answers.RunsAnswer.model_validate({"runs": entries})
 
 
 @router.get("/runs/{run}", tags=["runs"])
-def get_run(house: HouseOf, run: str) -> answers.RunAnswer:
+def get_run(house: HouseOf, run: RunName) -> answers.RunAnswer:
     """Show a run at a glance."""
     found = house.workspace.run(run)
     result = found.result
@@ -101,13 +104,13 @@ def get_run(house: HouseOf, run: str) -> answers.RunAnswer:
 
 
 @router.delete("/runs/{run}", tags=["runs"], status_code=204, response_class=Response, responses=CHANGES)
-def delete_run(house: HouseOf, run: str) -> None:
+def delete_run(house: HouseOf, run: RunName) -> None:
     """Delete a run, its files, and what was noted about it."""
     house.workspace.remove(run)
 
 
 @router.get("/runs/{run}/segments", tags=["runs"])
-def list_segments(house: HouseOf, run: str) -> answers.SegmentsAnswer:
+def list_segments(house: HouseOf, run: RunName) -> answers.SegmentsAnswer:
     """List segments and named groups."""
     found = house.workspace.run(run)
     notes = house.workspace.read_notes(run)
@@ -121,7 +124,9 @@ def list_segments(house: HouseOf, run: str) -> answers.SegmentsAnswer:
 
 
 @router.get("/runs/{run}/segments/{segment_id}", tags=["runs"])
-def get_segment(house: HouseOf, run: str, segment_id: int) -> answers.SegmentAnswer:
+def get_segment(
+    house: HouseOf, run: RunName, segment_id: Annotated[int, Path(description="From 0, the one of highest value.")]
+) -> answers.SegmentAnswer:
     """Show one segment by its number."""
     found = house.workspace.run(run)
     for segment in found.result.segments:
@@ -151,11 +156,11 @@ def _segment(segment: Segment, notes: dict[str, str]) -> answers.SegmentAnswer:
 
 # --- customers --------------------------------------------------------------------------------------------------------
 
-Spend = Annotated[Decimal, Field(max_digits=16, decimal_places=4)]
+Spend = Annotated[float, Field(ge=-1e12, le=1e12, description="Money, to four decimals.")]
 
 
-class Asked(BaseModel):
-    """Which customers, in which order."""
+class Who(BaseModel):
+    """Which customers."""
 
     of: str = Field(
         "everyone",
@@ -168,18 +173,31 @@ class Asked(BaseModel):
     recency_to: int | None = Field(None, ge=0, le=100_000, description="Days since the last order, up to.")
     chance_from: float | None = Field(None, ge=0, le=1, description="Chance of an order, from.")
     chance_to: float | None = Field(None, ge=0, le=1, description="Chance of an order, up to.")
+
+    @property
+    def filters(self) -> Filters:
+        """The same, as pages ask it."""
+        asked = self.model_dump(include={field.name for field in fields(Filters)})
+        for end in ("spend_from", "spend_to"):
+            if asked[end] is not None:
+                asked[end] = Decimal(f"{asked[end]:.4f}")
+        return Filters(**asked)
+
+
+class CustomersAsked(Who):
+    """Which customers, in which order."""
+
     sort: Literal["spend", "recent", "orders", "chance", "unlikely", "risk"] = "spend"
     page: int = Field(1, ge=1, le=10_000_000)
     size: int = Field(PAGE, ge=1, le=1000, description="Customers on a page.")
 
 
 @router.get("/runs/{run}/customers", tags=["customers"])
-def list_customers(house: HouseOf, run: str, asked: Annotated[Asked, Query()]) -> answers.CustomersAnswer:
+def list_customers(house: HouseOf, run: RunName, asked: Annotated[CustomersAsked, Query()]) -> answers.CustomersAnswer:
     """List customers, a page at a time, with how many there are and what they spent."""
     found = house.workspace.run(run)
     selection = find_selection(found, asked.of)
-    filters = Filters(**asked.model_dump(include={field.name for field in fields(Filters)}))
-    page = list_people(found, selection, filters, sort=asked.sort, page=asked.page, size=asked.size)
+    page = list_people(found, selection, asked.filters, sort=asked.sort, page=asked.page, size=asked.size)
     return answers.CustomersAnswer(
         customers=[answers.PersonAnswer.model_validate(person) for person in page.people],
         total=page.total,
@@ -190,13 +208,16 @@ def list_customers(house: HouseOf, run: str, asked: Annotated[Asked, Query()]) -
 
 
 @router.get("/runs/{run}/customers/{customer_id:path}", tags=["customers"])
-def get_customer(house: HouseOf, run: str, customer_id: str) -> answers.CardAnswer:
+def get_customer(
+    house: HouseOf, run: RunName, customer_id: Annotated[str, Path(description="As in the source.")]
+) -> answers.CardAnswer:
     """Show everything about one customer: numbers, why they are where they are, what would move them, their orders."""
     found = house.workspace.run(run)
     with found.lock:
         card = customer_card(found.result, customer_id)
     orders = [
-        answers.OrderAnswer(ordered_at=when, order_id=order, amount=amount) for when, order, amount in card.orders or ()
+        answers.OrderAnswer(ordered_at=when.isoformat(), order_id=order, amount=amount)
+        for when, order, amount in card.orders or ()
     ]
     return answers.CardAnswer(
         customer=answers.CustomerAnswer.model_validate({"customer_id": card.customer_id} | card.numbers),
@@ -230,7 +251,7 @@ def compare_runs(
 @router.get("/runs/{run}/compare", tags=["who moved"])
 def compare_dates(
     house: HouseOf,
-    run: str,
+    run: RunName,
     earlier: Annotated[date, Query(description="A day of the run's history.")],
     later: Annotated[date, Query(description="A later day, at most the one after its last order.")],
     cuts: Annotated[Cuts, Query(description="Whose cut points judge: `each` splits moves by why.")] = "each",

@@ -16,6 +16,7 @@ from regulars.app.house import House, HouseOf, SessionOf
 from regulars.app.jobs import Job
 from regulars.app.routes.api import CHANGES, api_router
 from regulars.app.sources import databases, find_source, start_check, start_run
+from regulars.pipeline.facts import MOST_K
 from regulars.planning import amount
 
 router = api_router()
@@ -30,7 +31,7 @@ BODY = {
 }
 
 
-class Asked(BaseModel):
+class CheckAsked(BaseModel):
     """A source, and how to read it; what is left out is recognised or has its usual value."""
 
     model_config = ConfigDict(extra="forbid")
@@ -40,21 +41,21 @@ class Asked(BaseModel):
     layout: str = Field("", description="Name of a layout; empty: recognised.")
     sheet: str = Field("", description="Sheet of a workbook; empty: the first that fits.")
     dayfirst: bool | None = Field(None, description="Whether 1/2/2024 is in February; null: the column decides.")
-    currency: str = Field("", description="Three letters; empty: as the source says.")
+    currency: str = Field("", pattern=r"^([A-Za-z]{3})?$", description="Three letters; empty: as the source says.")
     unreadable: Literal["error", "set_aside"] = "error"
     returns: Literal["net", "drop"] = "net"
     all_products: bool = False
     as_of: date | None = None
 
 
-class AskedRun(Asked):
+class RunAsked(CheckAsked):
     """A source, how to read it, and which segments to make."""
 
-    k: int | None = Field(None, description="Number of segments; null: chosen.")
-    scale: str = "sqrt-log"
+    k: int | None = Field(None, ge=2, le=MOST_K, description="Number of segments; null: chosen.")
+    scale: Literal["sqrt-log", "standard", "minmax", "robust", "log", "yeo-johnson"] = "sqrt-log"
     groups: str = Field("eleven", description="A rule pack by name; those of the workspace, too.")
     backtest: bool = True
-    horizon_days: int | None = None
+    horizon_days: int | None = Field(None, ge=1, le=10_000, description="Null: a quarter of the history, at most 91.")
 
 
 @router.put(
@@ -101,14 +102,14 @@ def list_databases(house: HouseOf) -> answers.DatabasesAnswer:
 
 
 @router.post("/checks", tags=["files and work"], status_code=202, responses=CHANGES)
-def begin_check(house: HouseOf, session: SessionOf, asked: Asked) -> answers.JobAnswer:
+def begin_check(house: HouseOf, session: SessionOf, asked: CheckAsked) -> answers.JobAnswer:
     """Look at a source: which column is what, and what cleaning would set aside. The job's `result` says it."""
     source = find_source(house, session, asked.source)
     return _answer(house, start_check(house, session, source, _choices(asked)))
 
 
 @router.post("/runs", tags=["runs"], status_code=202, responses=CHANGES)
-def begin_run(house: HouseOf, session: SessionOf, asked: AskedRun) -> answers.JobAnswer:
+def begin_run(house: HouseOf, session: SessionOf, asked: RunAsked) -> answers.JobAnswer:
     """Make the segments of a source. The job's `result` has the name of the run."""
     source = find_source(house, session, asked.source)
     return _answer(house, start_run(house, session, source, _choices(asked)))
@@ -137,7 +138,7 @@ def stop_job(house: HouseOf, session: SessionOf, job_id: str) -> Any:
     return _answer(house, job)
 
 
-def _choices(asked: Asked) -> Choices:
+def _choices(asked: CheckAsked) -> Choices:
     return Choices(**asked.model_dump(exclude={"source"}))
 
 

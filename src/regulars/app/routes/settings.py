@@ -74,7 +74,8 @@ def _databases(workspace: Path) -> tuple[tuple[Database, ...], RegularsError | N
 @router.get("/settings/packs/{name}")
 def pack_page(request: Request, house: HouseOf, name: str) -> Response:
     """Show a rule pack, to be looked at or changed."""
-    return _pack_page(request, house, name, packs_of(house).read(name), saved="saved" in request.query_params)
+    query = request.query_params
+    return _pack_page(request, house, name, packs_of(house).read(name), on=query.get("on", ""), saved="saved" in query)
 
 
 @router.post("/settings/check-pack")
