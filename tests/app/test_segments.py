@@ -48,7 +48,7 @@ def ids_in(page: str) -> list[str]:
 
 def words_in(page: str) -> str:
     """What a page says above the table of people."""
-    said = re.search(r'<div id="people">.*?<p aria-live="polite">(.*?)</p>', page, re.DOTALL)[1]
+    said = re.search(r'<div id="people">.*?<p data-say>(.*?)</p>', page, re.DOTALL)[1]
     return unescape(re.sub(r"<[^>]+>", "", said))
 
 

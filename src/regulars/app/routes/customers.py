@@ -18,11 +18,13 @@ from regulars.app.people import alike, search_people
 from regulars.app.timeline import Timeline, draw_timeline
 from regulars.app.workspace import Run
 from regulars.cards import Card, Orders, fill_card
+from regulars.wording import shortened
 
 router = APIRouter(include_in_schema=False)
 
 HERE = "/customers"
 LONGEST = 500  # letters of an id that is looked for
+SHORT = 60  # letters of an id in a title
 SHOWN = 100  # orders in the table of a customer
 
 
@@ -73,7 +75,7 @@ def _customer(request: Request, house: House, run: str, customer_id: str) -> Res
     card = card_of(found, wanted)
     if card is None:
         return pages.page(
-            request, "customer_unknown.html", run=found, here=HERE, status=404, wanted=wanted,
+            request, "customer_unknown.html", run=found, here=HERE, status=404, wanted=shortened(wanted, SHORT),
             near=alike(found, wanted), customer_url=linker(found),
         )  # fmt: skip
     return pages.page(request, "customer.html", run=found, here=HERE, card=card, **_shown(found, card))
