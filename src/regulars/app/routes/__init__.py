@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from regulars.app.routes import (
     api,
     api_docs,
+    api_lists,
     api_work,
     checking,
     comparing,
@@ -28,6 +29,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     running.router,
     api.router,
     api_work.router,
+    api_lists.router,
     api_docs.router,
     comparing.router,
     method.router,
