@@ -1,7 +1,9 @@
 """What the tests of the app share: a workspace with one run of the sample shop, and a browser that has been let in."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,17 @@ def workspace_of_sample(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("workspace")
     result = rg.segment(rg.make_orders(customers=400, seed=1).orders)
     rg.write_run(result, folder / "sample", figures=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def workspace_of_two(workspace_of_sample, tmp_path_factory) -> Path:
+    """The sample, and beside it ``spring``: the same shop on 1 July, three segments on another scale, no back-test."""
+    folder = tmp_path_factory.mktemp("two")
+    shutil.copytree(workspace_of_sample / "sample", folder / "sample")
+    shop = rg.make_orders(customers=400, seed=1)
+    earlier = rg.segment(shop.orders, as_of=date(2024, 7, 1), k=3, scale="log", backtest=False)
+    rg.write_run(earlier, folder / "spring", figures=False, report=False)
     return folder
 
 
