@@ -116,7 +116,7 @@ def made(served, browser, export) -> str:
     page.set_input_files("#file", export)
     page.wait_for_url("**/check/**")
     alert = page.get_by_role("alert")
-    alert.wait_for()
+    alert.wait_for(timeout=SECONDS * 1000)
     assert "No column for Customer" in alert.inner_text()
     page.locator("select[name='column.customer_id']").select_option("Wer")
     page.get_by_label("Kind of file").select_option("uci_online_retail")
