@@ -100,5 +100,6 @@ def _first_words(house: House, start: str) -> list[str]:
     if house.doorman.has_password:
         lines.append("Others log in with the workspace's password.")
     lines += [f"Interrupted when the server ended: {title}. Start it again." for title in house.jobs.interrupted]
+    lines += [f"Interrupted when the server ended: the upload of {name}." for name in house.uploads.interrupted]
     lines.append(f"The token for programs is in {house.workspace.own / 'token'}")
     return lines

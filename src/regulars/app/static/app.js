@@ -100,6 +100,18 @@ document.addEventListener("htmx:afterSettle", function () {
   window.addEventListener("pageshow", (event) => event.persisted && show(false));
 })();
 
+// A second click on a button does not begin a second run.
+document.addEventListener("submit", function (event) {
+  const button = event.submitter;
+  const action = button && button.hasAttribute("formaction") ? button.formAction : event.target.action;
+  if (!action.endsWith("/runs")) return;
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", function () {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});
+
 // What is left empty does not have to stand in the address.
 document.addEventListener("submit", function (event) {
   if (event.target.id !== "choices") return;
@@ -128,4 +140,19 @@ document.addEventListener("drawn", function (event) {
     if (place.dataset.opens === "cells" && point.z === null) return;
     window.location.assign(place.dataset.base + "/" + place.dataset.opens + "/" + key);
   });
+});
+
+// Forms whose answer takes seconds say so on their button, and are sent once.
+document.addEventListener("submit", function (event) {
+  const button = event.target.dataset.busy && event.target.querySelector("button[type=submit]");
+  if (!button) return;
+  button.dataset.words = button.textContent;
+  button.textContent = event.target.dataset.busy;
+  setTimeout(() => { button.disabled = true; });
+});
+window.addEventListener("pageshow", function () {
+  for (const button of document.querySelectorAll("button[data-words]")) {
+    button.textContent = button.dataset.words;
+    button.disabled = false;
+  }
 });
