@@ -151,6 +151,27 @@ def test_only_files_of_the_list_are_given(program, name):
 LINES = b"customer,order,date,amount\n" + b"".join(b"c%d,o%d,2024-01-%02d,9.50\n" % (i, i, 1 + i) for i in range(20))
 
 
+def test_a_run_is_begun_with_what_was_asked(program, app):
+    asked = {
+        "source": "sample",
+        "k": 5,
+        "scale": "log",
+        "groups": "shopify",
+        "returns": "drop",
+        "columns": {"email": "Mail"},
+    }
+
+    begun = program.post("/api/v1/runs", json=asked)
+
+    assert begun.status_code == 202
+    (job,) = app.state.house.jobs.pending("run")
+    app.state.house.jobs.stop(job)
+    assert begun.json()["id"] == job.id
+    assert job.spec["choices"] == {
+        "column.email": "Mail", "returns": "drop", "k": "5", "scale": "log", "groups": "shopify"
+    }  # fmt: skip
+
+
 def test_a_file_is_sent_looked_at_and_deleted(program, app):
     sent = program.put("/api/v1/uploads", params={"name": "orders.csv"}, content=LINES)
     upload = sent.json()
@@ -159,7 +180,7 @@ def test_a_file_is_sent_looked_at_and_deleted(program, app):
 
     assert (sent.status_code, upload["name"], upload["bytes"]) == (201, "orders.csv", len(LINES))
     assert (job["kind"], job["error"]) == ("check", None)
-    assert [one["id"] for one in program.get("/api/v1/jobs").json()["jobs"]] == [job["id"]]
+    assert program.get("/api/v1/jobs").json()["jobs"][0]["id"] == job["id"]
     stopped = program.delete(f"/api/v1/jobs/{job['id']}")
     assert stopped.status_code == 200
     app.state.house.jobs.close()

@@ -17,7 +17,7 @@ from regulars.app.house import HouseOf, SessionOf
 from regulars.app.sources import rerun
 from regulars.app.workspace import Run
 from regulars.charts import drawable
-from regulars.clustering import SCALES
+from regulars.clustering import MIN_STABILITY, SCALES
 from regulars.errors import OptionError, RegularsError
 from regulars.pipeline import Segmentation
 from regulars.schema import MEASURES
@@ -90,7 +90,7 @@ def _page(
         kept=house.workspace.read(f"sources/{run.name}.json"), ks=range(2, MOST_K + 1),
         scales={name: SCALE_WORDS.get(name, name) for name in SCALES}, packs=offered_packs(house.workspace.folder),
         rows=[] if other is None else beside(run.result, other.result), facts=_facts(run),
-        cut_points=_cut_points(run.result), centres=_centres(run.result),
+        stability=MIN_STABILITY, cut_points=_cut_points(run.result), centres=_centres(run.result),
         matched=[(match["field"], match["column"], match["why"]) for match in run.result.matches],
     )  # fmt: skip
 
