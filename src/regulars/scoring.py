@@ -150,6 +150,8 @@ def load_pack(pack: str | Path | RulePack) -> RulePack:
     >>> pack = load_pack("shopify")
     >>> pack.groups[0].name, pack.groups[0].cells[:3]
     ('Champions', ('525', '534', '535'))
+    >>> load_pack(pack) is pack
+    True
     """
     if isinstance(pack, RulePack):
         return pack

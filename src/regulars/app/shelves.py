@@ -69,7 +69,9 @@ class Shelf:
         try:
             return (self.folder / f"{name}.toml").read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"The {self.kind} {name!r} cannot be read.", hint="It must be a text in UTF-8.") from error
+            raise SourceError(
+                f"The {self.kind} {name!r} cannot be read.", hint="It must be a text in UTF-8."
+            ) from error
 
     def write(self, name: str, text: str) -> None:
         """Keep a text under a name, in one step; an earlier one of this name is replaced.
