@@ -26,7 +26,7 @@ sound := $(shell { \
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers doctest notebook assets pictures bundle bench bench-value lock clean venv-anew
+.PHONY: help demo test check lint types layers doctest notebook assets pictures tour bundle bench bench-value lock clean venv-anew
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ assets: .venv/.ready  ## draw the README's pictures anew
 
 pictures: .venv/.ready-dev  ## photograph every chart for docs/charts (needs Chromium)
 	$(BIN)/python docs/charts/pictures.py
+
+tour: .venv/.ready-dev  ## photograph the browser app for docs/tour (needs Chromium)
+	$(BIN)/python docs/tour/pictures.py
 
 bundle: .venv/.ready  ## build the charts' JavaScript and the map's outlines anew (needs Node.js and npm)
 	@command -v npm >/dev/null || { echo "npm is missing. On Debian or Ubuntu: sudo apt install nodejs npm"; exit 2; }

@@ -215,6 +215,18 @@ class TestWho:
         assert audience.bad_phones == len([n for n in numbers if n % 3 == 1])
         assert audience.table.count().to_pyarrow().as_py() == audience.written
 
+    def test_a_condition_leaves_those_that_meet_it_under_a_name_of_their_own(self, quick):
+        rich = build_audience(quick, "everyone", where=lambda people: people.monetary >= 1000, name="Rich")
+        people = quick.customers.to_pandas()
+        expected = people[people["monetary"].astype(float) >= 1000]
+
+        assert (rich.name, rich.kind) == ("Rich", "list")
+        assert sorted(rich.groups.to_pandas()["customer_id"]) == sorted(expected["customer_id"])
+
+    def test_a_condition_that_nobody_meets_is_told(self, quick):
+        with pytest.raises(NotEnoughDataError, match="Nobody is left of the 0 customers of everyone"):
+            build_audience(quick, "everyone", where=lambda people: people.monetary < 0)
+
     def test_without_a_consent_column_nobody_is_left_out_for_it(self, plain):
         audience = build_audience(plain, plain.segments[0].name)
 

@@ -105,7 +105,7 @@ def about_sum(values: Any) -> float:
 
 def test_the_page_draws_charts_by_their_names() -> None:
     assert list(CHARTS) == [draw.__name__ for draw in CHARTS.values()]
-    assert set(CHARTS) | {"CHARTS", "CONFIG", "drawable"} == set(charts.__all__)
+    assert set(CHARTS) | {"CHARTS", "CONFIG", "drawable", "movement"} == set(charts.__all__)
 
 
 def test_no_chart_offers_to_send_data_away() -> None:

@@ -4,7 +4,8 @@ In one line: `segment` (→ `Segmentation`); then `write_run` for a folder with 
 
 Step by step: `read` (→ `Orders`) → `clean` (→ `Cleaned` with its `Audit`) → `build_features` → `learn_cuts`, `score` →
 `AutoKMeans` → `SegmentModel`. Beside it: `backtest` (→ `Backtest`), `value` (→ `Valuation`), `build_histories` →
-`CustomerValue`. Rules of your own: `Rule`. Rule packs: `load_pack`. Later: `load_model`, `assign`.
+`CustomerValue`. Who moved: `compare`, `compare_runs` (→ `Movement`). Rules of your own: `Rule`. Rule packs:
+`load_pack`. Later: `load_model`, `assign`.
 To play with: `make_orders`, a made-up shop with known segments and known dirt.
 
 Names are loaded when they are first used, so that ``import regulars`` is quick.
@@ -27,6 +28,7 @@ _HOMES = {
     "Columns": "schema",
     "CustomerValue": "valuing",
     "Cuts": "scoring",
+    "Movement": "comparing",
     "Options": "pipeline",
     "Orders": "reading",
     "RegularsError": "errors",
@@ -41,6 +43,8 @@ _HOMES = {
     "build_histories": "features",
     "build_rfm": "features",
     "clean": "cleaning",
+    "compare": "comparing",
+    "compare_runs": "comparing",
     "customer_card": "cards",
     "draw_figures": "figures",
     "fit_scale": "clustering",
@@ -53,6 +57,7 @@ _HOMES = {
     "score": "scoring",
     "segment": "pipeline",
     "value": "pipeline",
+    "write_movement": "movements",
     "write_report": "reporting",
     "write_run": "writing",
     "write_valuation": "writing",

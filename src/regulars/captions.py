@@ -1,10 +1,11 @@
-"""What a picture of the back-test or of the forecasts says in its title, whichever library draws it."""
+"""What a picture of the back-test, of the forecasts or of a comparison says in its title, whichever library draws it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from regulars.backtesting import Backtest
+from regulars.comparing import Moves
 from regulars.errors import NotEnoughDataError
 from regulars.pipeline import Segmentation
 from regulars.profiling import Outlook, SegmentOutlook
@@ -14,6 +15,7 @@ __all__ = [
     "backtest_of",
     "calibration_title",
     "gain_title",
+    "movement_title",
     "outcome_title",
     "outlook_of",
     "risk_title",
@@ -90,3 +92,13 @@ def risk_title(result: Segmentation, rows: Sequence[tuple[str, SegmentOutlook]])
     sums = (outlook.total("revenue_at_risk"), outlook.total("last_year"), most.revenue_at_risk)
     at_risk, last_year, worst = (money(value, result.currency) for value in sums)
     return f"{at_risk} of the last year's {last_year} is at risk, the most in {name} ({worst})"
+
+
+def movement_title(moves: Moves) -> str:
+    """How many customers moved up, moved down, stayed, and are new or lost."""
+    people = {name: moves.total(direction=name).customers for name in ("up", "down", "stayed", "new", "lost")}
+    gone = f", {people['lost']:,} lost from view" if people["lost"] else ""
+    return (
+        f"{counted(people['up'], 'customer')} moved up, {people['down']:,} down, {people['stayed']:,} stayed; "
+        f"{people['new']:,} new{gone}"
+    )

@@ -13,7 +13,9 @@ from regulars.explaining import Move, describe_place, what_moves
 from regulars.pipeline import Segmentation
 from regulars.wording import money, percent
 
-__all__ = ["Card", "customer_card"]
+__all__ = ["Card", "Orders", "customer_card", "fill_card"]
+
+Orders = tuple[tuple[datetime, str | None, Decimal], ...]
 
 SEARCHED = 100_000  # ids that are looked through for one that is alike
 
@@ -56,7 +58,7 @@ class Card:
     why: tuple[str, ...]
     ahead: tuple[str, ...]
     moves: tuple[Move, ...]
-    orders: tuple[tuple[datetime, str | None, Decimal], ...] | None
+    orders: Orders | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -91,11 +93,25 @@ def customer_card(result: Segmentation, customer_id: str) -> Card:
     found = people.filter(people["customer_id"] == wanted).limit(1).to_pyarrow().to_pylist()
     if not found:
         raise _unknown(result, wanted)
-    row = found[0]
+    return fill_card(result, found[0], _orders(result, wanted))
+
+
+def fill_card(result: Segmentation, row: dict[str, Any], orders: Orders | None) -> Card:
+    """Put the card of one customer together from what was read; no query.
+
+    Parameters
+    ----------
+    result
+        The run.
+    row
+        The customer's row of `customers`.
+    orders
+        (when, order, amount), earliest first; `None` where the run keeps no orders.
+    """
     measures = {name: row[name] for name in ("recency_days", "frequency", "monetary")}
     segment = None if row["segment_id"] is None else result.segments[row["segment_id"]]
     return Card(
-        customer_id=wanted,
+        customer_id=row["customer_id"],
         as_of=result.as_of,
         currency=result.currency,
         segment=row["segment"],
@@ -109,7 +125,7 @@ def customer_card(result: Segmentation, customer_id: str) -> Card:
         ),
         ahead=_ahead(row, result),
         moves=what_moves(result.model, **measures, currency=result.currency, as_of=result.as_of),
-        orders=_orders(result, wanted),
+        orders=orders,
     )
 
 
@@ -126,7 +142,7 @@ def _ahead(row: dict[str, Any], result: Segmentation) -> tuple[str, ...]:
     )
 
 
-def _orders(result: Segmentation, customer_id: str) -> tuple[tuple[datetime, str | None, Decimal], ...] | None:
+def _orders(result: Segmentation, customer_id: str) -> Orders | None:
     if result.orders is None:
         return None
     own = result.orders.filter(result.orders["customer_id"] == customer_id).order_by("ordered_at", "order_id")

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from regulars.backtesting import Backtest, ForecastTest
@@ -24,7 +24,16 @@ from regulars.placing import whole_files
 from regulars.profiling import Notable, Outlook, Segment
 from regulars.wording import counted, day, money, percent, slug, unit
 
-__all__ = ["render_report", "write_report"]
+__all__ = [
+    "SegmentCard",
+    "chart_data",
+    "for_script",
+    "new_environment",
+    "people_rows",
+    "render_report",
+    "segment_card",
+    "write_report",
+]
 
 #: Traces that the bundled build of plotly.js can draw.
 BUNDLED = frozenset({"scatter", "bar", "heatmap", "treemap", "choropleth", "sankey"})
@@ -34,7 +43,9 @@ NUMBER = re.compile(r"[-−<]?[\d,]+(\.\d+)?%?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Card:
+class SegmentCard:
+    """What a page shows of a segment."""
+
     segment: Segment
     colour: str
     days: int
@@ -47,7 +58,9 @@ class _Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Chart:
+class ChartData:
+    """What a page needs to draw a chart, and to say what it shows."""
+
     title: str
     alt: str
     columns: Sequence[str]
@@ -97,15 +110,15 @@ def render_report(result: Segmentation, *, turnable: bool = False) -> str:
 
     Text and tables need no JavaScript. A policy in the page forbids every request.
     """
-    figures = {name: _chart(draw(result)) for name, draw in drawable(result).items() if turnable or name != TURNED}
+    figures = {name: chart_data(draw(result)) for name, draw in drawable(result).items() if turnable or name != TURNED}
     if not result.spending.countries:
         del figures["countries"], figures["country_map"]
     whole = frozenset[str]().union(*(figure.traces for figure in figures.values())) - BUNDLED
-    page = _environment(result).from_string(_text("templates/report.html"))
+    page = new_environment(PackageLoader("regulars"), result.currency).get_template("report.html")
     return page.render(
         result=result,
         figures=figures,
-        cards=[_card(result, segment) for segment in result.segments],
+        cards=[segment_card(result, segment) for segment in result.segments],
         regulars=max(result.segments, key=lambda segment: (segment.profile.revenue, -segment.id)),
         last_day=min(result.audit.last_day, result.as_of - timedelta(days=1)),
         matches=[(match["field"], match["column"], match["why"]) for match in result.matches],
@@ -113,21 +126,21 @@ def render_report(result: Segmentation, *, turnable: bool = False) -> str:
         css=Markup(_text("templates/report.css")),
         js=Markup(_text("templates/report.js")),
         plotly=Markup(_whole_plotly() if whole else _text("assets/plotly.min.js")),
-        config=_json(CONFIG),
+        config=for_script(CONFIG),
         topology=_topology() if "country_map" in figures else "",
     )
 
 
-def _environment(result: Segmentation) -> Environment:
-    """Templates that escape every text, and the words that they use."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+def new_environment(loader: BaseLoader, currency: str | None) -> Environment:
+    """Templates that escape every text, and the words that they use; `money` and `unit` are in a currency."""
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=False)
     environment.globals.update(
         counted=counted,
         day=day,
-        money=lambda value: money(float(value), result.currency),
+        money=lambda value: money(float(value), currency),
         percent=percent,
-        unit=unit(result.currency),
-        people=_people,
+        unit=unit(currency),
+        people=people_rows,
         windows=_windows,
         ways=_ways,
         parameters=_parameters,
@@ -148,35 +161,37 @@ def _whole_plotly() -> str:
 
 
 def _topology() -> Markup:
-    return _json(json.loads(_text("assets/world_110m.json")))
+    return for_script(json.loads(_text("assets/world_110m.json")))
 
 
-def _json(data: Any) -> Markup:
+def for_script(data: Any) -> Markup:
     """JSON that can stand in a script element: nothing in it ends the element."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
-def _chart(figure: Any) -> _Chart:
+def chart_data(figure: Any) -> ChartData:
+    """Take a Plotly figure apart: what is drawn, its title, its words and its table."""
     meta = figure.layout.meta
     drawn = json.loads(figure.to_json())
     drawn["layout"].pop("template", None)
     drawn["layout"].pop("meta", None)
-    return _Chart(
+    return ChartData(
         title=unescape(figure.layout.title.text),
         alt=meta["alt"],
         columns=meta["columns"],
         rows=meta["rows"],
         height=figure.layout.height,
-        json=_json(drawn),
+        json=for_script(drawn),
         traces=frozenset(trace.type for trace in figure.data),
     )
 
 
-def _card(result: Segmentation, segment: Segment) -> _Card:
+def segment_card(result: Segmentation, segment: Segment) -> SegmentCard:
+    """Gather what a page shows of a segment."""
     days, orders, spend = (segment.profile.median(name) or 0.0 for name in ("recency_days", "frequency", "monetary"))
     months, own, everyone = _lately(result, segment.id)
-    return _Card(
+    return SegmentCard(
         segment=segment,
         colour=colour(segment.id),
         days=round(days),
@@ -203,7 +218,8 @@ def _lately(result: Segmentation, segment_id: int) -> tuple[int, float, float]:
     return len(months), own, everyone
 
 
-def _people(listed: Notable) -> list[tuple[Any, ...]]:
+def people_rows(listed: Notable) -> list[tuple[Any, ...]]:
+    """Rows of a table of customers who stand out."""
     return [
         (
             each.customer_id,

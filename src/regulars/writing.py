@@ -21,7 +21,6 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from regulars.errors import OutputError
-from regulars.figures import draw_figures
 from regulars.pipeline import Assignment, Segmentation, Valuation
 from regulars.placing import explained, whole_files
 from regulars.profiling import at_risk
@@ -52,6 +51,7 @@ OWN = frozenset(
         "facts.json",
         "figures",
         "model.json",
+        "movement.csv",
         "orders.csv",
         "orders.parquet",
         "pymc_marketing.csv",
@@ -165,6 +165,8 @@ def fill_run(
     result.model.save(place / "model.json")
     _write_json(place / "facts.json", result.to_dict())
     if figures:
+        from regulars.figures import draw_figures  # takes a second and 50 MB, and is not always wanted
+
         draw_figures(result, place / "figures", progress=tell)
     if report:
         tell("Making the report", 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +20,10 @@ from regulars.profiling.segments import HIGH
 from regulars.uplift import control_needed, smallest_effect
 from regulars.wording import counted, percent
 
-__all__ = ["AT_RISK", "CONTROL", "TOOLS", "TREATED", "Audience", "build_audience"]
+__all__ = ["AT_RISK", "CONTROL", "EVERYONE", "TOOLS", "TREATED", "Audience", "build_audience"]
 
 AT_RISK = "at-risk"  # the name of the list of customers at risk
+EVERYONE = "everyone"  # the name of all customers
 TOOLS = tuple(FORMATS)
 
 TREATED, CONTROL = "treated", "control"
@@ -122,16 +124,23 @@ def _points(rise: float | None) -> str:
 
 
 def build_audience(
-    result: Segmentation, segment: str, *, tool: str = "csv", holdout: float = 0.0, seed: int = 0
+    result: Segmentation,
+    segment: str,
+    *,
+    tool: str = "csv",
+    holdout: float = 0.0,
+    seed: int = 0,
+    where: Callable[[ir.Table], ir.BooleanValue] | None = None,
+    name: str | None = None,
 ) -> Audience:
-    """Make the list of a segment, a named group or the customers at risk for a tool.
+    """Make the list of a segment, a named group, the customers at risk or all customers for a tool.
 
     Parameters
     ----------
     result
         From `regulars.segment` or `regulars.open_run`.
     segment
-        Name of a segment, of a group (`rfm_group`), or ``"at-risk"``; capitals make no difference.
+        Name of a segment, of a group (`rfm_group`), ``"at-risk"``, or ``"everyone"``; capitals make no difference.
     tool
         One of `TOOLS`.
     holdout
@@ -140,6 +149,10 @@ def build_audience(
         held out together.
     seed
         Another seed, another draw.
+    where
+        Which of them are meant: the run's table of customers → a condition.
+    name
+        What the audience is called in the list; default: the name of the segment or group.
 
     Returns
     -------
@@ -160,13 +173,18 @@ def build_audience(
     >>> audience = build_audience(result, "loyal HIGH-value", holdout=0.1)
     >>> audience.name, audience.members == audience.held_out + audience.written == result.segments[0].profile.customers
     ('Loyal high-value', True)
+    >>> french = build_audience(result, "everyone", where=lambda people: people.country == "France", name="France")
+    >>> french.name, french.members < result.customers_total
+    ('France', True)
     """
     if tool not in FORMATS:
         raise OptionError(f"There is no list for {tool!r}.", hint=f"Choose one of {listed(FORMATS)}.")
     if not 0 <= holdout < 1:
         raise OptionError(f"The share to hold out is {holdout}.", hint="Give a share below 1, such as 0.1 or 10%.")
-    name, kind, chosen = _find(result, segment)
-    form = FORMATS[tool]
+    found, kind, chosen = _find(result, segment)
+    name, form = name or found, FORMATS[tool]
+    if where is not None:
+        chosen = chosen & where(result.customers)
     people = _told(result, chosen, form)
     drawn = _drawn(people, share=holdout, seed=seed)
     counts = _count(drawn)
@@ -210,11 +228,13 @@ def _find(result: Segmentation, wanted: str) -> tuple[str, str, ir.BooleanValue]
             return name, "named group", people["rfm_group"] == name
     if asked == AT_RISK:
         return AT_RISK, "list", _at_risk(result)
+    if asked == EVERYONE:
+        return EVERYONE, "list", people["customer_id"].notnull()
     segments = listed((segment.name for segment in result.segments), most=40)
     groups = listed((name for name, *_ in result.groups), most=40)
     raise OptionError(
         f"There is no segment or group {wanted!r}.",
-        hint=f"Segments: {segments}. Groups: {groups}. Or {AT_RISK}, the list of customers at risk.",
+        hint=f"Segments: {segments}. Groups: {groups}. Or {AT_RISK}, the list of customers at risk; or {EVERYONE}.",
     )
 
 

@@ -1,7 +1,8 @@
 """Interactive charts of a segmentation, with Plotly. They read facts and compute nothing but sums of these.
 
-Each function takes a `Segmentation` and gives a `plotly.graph_objects.Figure`. What a chart shows is also there in words
-(`figure.layout.meta["alt"]`) and as a table (`figure.layout.meta["columns"]` and `["rows"]`).
+Each function takes a `Segmentation` (`movement`: a `Movement`) and gives a `plotly.graph_objects.Figure`.
+What a chart shows is also there in words (`figure.layout.meta["alt"]`) and as a table (`figure.layout.meta["columns"]` and
+`["rows"]`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from regulars.charts.choice import choice_of_k, silhouette_knives
 from regulars.charts.customers import customer_map, customer_map_3d, revenue_concentration, rfm_distributions
 from regulars.charts.groups import crosswalk, group_treemap, rfm_grid
 from regulars.charts.look import CONFIG
+from regulars.charts.movement import movement
 from regulars.charts.outcomes import gain_curves, segment_outcomes
 from regulars.charts.prospects import calibration, order_tracking, revenue_at_risk
 from regulars.charts.segments import segment_profiles, segment_shares, segment_trend
@@ -45,6 +47,7 @@ __all__ = [
     "drawable",
     "gain_curves",
     "group_treemap",
+    "movement",
     "order_sizes",
     "order_tracking",
     "revenue_at_risk",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from regulars import __version__
-from regulars.cli.failures import Stopped, in_plain_words, stoppable
+from regulars.failures import Stopped, in_plain_words, stoppable
 from regulars.cli.options import (
     AHEAD,
     OUTPUT,

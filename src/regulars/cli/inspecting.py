@@ -98,7 +98,7 @@ def export(
     segment: Annotated[
         str | None,
         typer.Option(
-            help="A list of the customers of this segment or group, or at-risk.",
+            help="A list of the customers of this segment or group, at-risk, or everyone.",
             show_default=False,
             rich_help_panel=AUDIENCE,
         ),

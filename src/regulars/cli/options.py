@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regulars.cli.failures import in_plain_words
+from regulars.failures import in_plain_words
 from regulars.errors import OptionError, listed
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@
     composing                          fields → columns of order lines
     sharing                            money of whole orders → their lines, to the cent
     orders                             `read`, which ties them together, and `Orders`, which it gives back
-    sizing                             how large a source is, before it is read
+    sizing, previewing                 how large a source is, and its first rows, before it is read
 """
 
 from regulars.reading.exports import Layout, layouts
 from regulars.reading.orders import Orders, read
+from regulars.reading.previewing import Preview, preview
 from regulars.reading.recognising import Match
 from regulars.reading.sizing import Size, estimate_size
 
-__all__ = ["Layout", "Match", "Orders", "Size", "estimate_size", "layouts", "read"]
+__all__ = ["Layout", "Match", "Orders", "Preview", "Size", "estimate_size", "layouts", "preview", "read"]

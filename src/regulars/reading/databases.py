@@ -91,6 +91,33 @@ def open_database(source: object, *, query: str | Path | None, told: Machine) ->
             return _through_ibis(address, text, where=where, told=told)
 
 
+def first_of_table(source: str, *, rows: int, told: Machine) -> Any:
+    """The first rows of a table in a database, as an Arrow table, without bringing over the others.
+
+    Errors
+    ------
+    SourceError
+        As for `open_database`.
+    """
+    address = parse_address(source)
+    if address.engine not in ("postgres", "sqlite", "duckdb"):
+        with _said_by_ibis(address):
+            return _ibis_table(address, None).limit(rows).to_pyarrow()
+    asked = f"SELECT * FROM {'.'.join(quoted(name) for name in address.table)} LIMIT {rows}" if address.table else ""
+    try:
+        return open_database(_without_table(source), query=asked, told=told).table.to_pyarrow()
+    except SourceError:
+        found = open_database(source, query=None, told=told)  # says what is wrong in better words
+    return found.table.limit(rows).to_pyarrow()
+
+
+def _without_table(source: str) -> str:
+    """An address without its table."""
+    begin, mark, rest = source.partition("?")
+    kept = [pair for pair in rest.split("&") if pair and pair.partition("=")[0] not in ("table", "schema")]
+    return begin + (mark + "&".join(kept) if kept else "")
+
+
 def _text(query: str | Path) -> str:
     if isinstance(query, Path):
         try:
@@ -427,17 +454,17 @@ def _from_duckdb(address: Address, query: str | None, *, where: str, told: Machi
 
 def _through_ibis(address: Address, query: str | None, *, where: str, told: Machine) -> Opened:
     """Any other database that ibis knows: its rows come over as Arrow batches."""
-    if query is None and not address.table:
-        raise _no_table(address, ())
-    try:
-        backend = _connected(address)
-        if query is not None:
-            lines = backend.sql(query)
-        else:
-            *place, name = address.table
-            lines = backend.table(name, **({"database": tuple(place) if len(place) > 1 else place[0]} if place else {}))
-        con = connect(told)
+    with _said_by_ibis(address):
+        lines, con = _ibis_table(address, query), connect(told)
         table = bring_over(lines, con, where=where, told=told)
+    return _brought(con, table, where=where, address=address, why="only reading is asked of it.")
+
+
+@contextmanager
+def _said_by_ibis(address: Address) -> Iterator[None]:
+    """Turn what an engine says into one error, without the address."""
+    try:
+        yield
     except ImportError:
         raise missing_extra(address) from None
     except SourceError:
@@ -447,7 +474,17 @@ def _through_ibis(address: Address, query: str | None, *, where: str, told: Mach
             f"{address.title[0].upper()}{address.title[1:]} cannot be read: {address.hide(error)}.",
             hint="Check the address, the table or query, and that you may read it.",
         ) from None
-    return _brought(con, table, where=where, address=address, why="only reading is asked of it.")
+
+
+def _ibis_table(address: Address, query: str | None) -> ibis.Table:
+    """The table of an address, or the answer to a query, still in its own engine."""
+    if query is None and not address.table:
+        raise _no_table(address, ())
+    backend = _connected(address)
+    if query is not None:
+        return backend.sql(query)
+    *place, name = address.table
+    return backend.table(name, **({"database": tuple(place) if len(place) > 1 else place[0]} if place else {}))
 
 
 def _connected(address: Address) -> Any:

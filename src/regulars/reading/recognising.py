@@ -73,7 +73,9 @@ class Recognised:
         return bool(self.either or kind.fill_down or kind.set_aside or kind.versions or kind.repeats)
 
 
-def recognise(header: Sequence[str], *, columns: Columns, layout: Layout | None = None, source: str) -> Recognised:
+def recognise(
+    header: Sequence[str], *, columns: Columns, layout: Layout | None = None, source: str, complete: bool = True
+) -> Recognised:
     """Match a source's header with our fields.
 
     Parameters
@@ -86,6 +88,8 @@ def recognise(header: Sequence[str], *, columns: Columns, layout: Layout | None 
         The layout to use; `None` takes the most specific one whose telling and required headers are all there.
     source
         The source's name, for messages.
+    complete
+        Whether a header that lacks needed columns is an error; else what there is, is matched.
 
     Errors
     ------
@@ -94,7 +98,7 @@ def recognise(header: Sequence[str], *, columns: Columns, layout: Layout | None 
     """
     given = {name: _mapped(name, theirs, header=header) for name, theirs in columns.given().items()}
     kind = layout or _detect(header)
-    if layout is None and kind.name == GENERIC and not given:
+    if complete and layout is None and kind.name == GENERIC and not given:
         _refuse_incomplete(header, source=source)
     matches = [Match(field=name, column=theirs, why="mapped by you") for name, theirs in given.items()]
     notes, either = [*_introduced(kind, header=header, asked=layout is not None)], dict[str, tuple[str, ...]]()
@@ -115,7 +119,8 @@ def recognise(header: Sequence[str], *, columns: Columns, layout: Layout | None 
                 notes.append(f"{name} is read from {candidates[0]!r}; {listed(candidates[1:])} could be it too.")
     matches = _without_amount_twice(matches, given=given, notes=notes)
     matches.sort(key=lambda match: NAMES.index(match.field))
-    _require({match.field for match in matches}, kind=kind, header=header, source=source)
+    if complete:
+        _require({match.field for match in matches}, kind=kind, header=header, source=source)
     claimed = {column for match in matches for column in either.get(match.column, (match.column,))}
     forgotten = [name for name in header if _begins(name, kind.forget) and name not in claimed]
     if forgotten:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regulars.errors import SourceError, listed
 from regulars.reading.sniffing import damaged, named
@@ -29,8 +29,10 @@ class Sheet:
     row: int
 
 
-def read_sheet(path: Path, *, sheet: str | None, fits: Callable[[tuple[str, ...]], bool]) -> Sheet:
-    """The first sheet that has the needed columns, or the one asked for.
+def read_sheet(
+    path: Path, *, sheet: str | None, fits: Callable[[tuple[str, ...]], bool], rows: int | None = None
+) -> Sheet:
+    """The first sheet that has the needed columns, or the one asked for; of many rows only the first, where `rows` says so.
 
     Errors
     ------
@@ -39,21 +41,18 @@ def read_sheet(path: Path, *, sheet: str | None, fits: Callable[[tuple[str, ...]
     """
     import fastexcel
 
-    _refuse_bomb(path)
-    try:
-        book = fastexcel.read_excel(path)
-        names = book.sheet_names
-    except fastexcel.FastExcelError as error:
-        raise damaged(path, "a workbook") from error
+    book = _open_book(path)
+    names = book.sheet_names
     if sheet is not None and sheet not in names:
         raise SourceError(
             f"{path.name} has no sheet {sheet!r}. Sheets: {listed(names)}.",
             hint="Choose one with --sheet NAME.",
         )
     first: Sheet | None = None
+    most = None if rows is None else TITLE_ROWS + rows
     for name in names if sheet is None else [sheet]:
         try:
-            raw = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_arrow()
+            raw = book.load_sheet(name, header_row=None, skip_rows=0, n_rows=most, dtypes="string").to_arrow()
         except fastexcel.FastExcelError as error:
             raise damaged(path, "a workbook") from error
         found, fitting = _below_header(raw, name, path=path, fits=fits)
@@ -63,6 +62,21 @@ def read_sheet(path: Path, *, sheet: str | None, fits: Callable[[tuple[str, ...]
     if first is None:
         raise SourceError(f"{path.name} is empty.", hint="Choose another file, or another sheet with --sheet NAME.")
     return first
+
+
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """The names of a workbook's sheets."""
+    return tuple(_open_book(path).sheet_names)
+
+
+def _open_book(path: Path) -> Any:
+    import fastexcel
+
+    _refuse_bomb(path)
+    try:
+        return fastexcel.read_excel(path)
+    except fastexcel.FastExcelError as error:
+        raise damaged(path, "a workbook") from error
 
 
 def _below_header(

@@ -64,6 +64,7 @@
     }
     return Plotly.newPlot(plot, figure.data, layout, Object.assign({}, CONFIG, { responsive: false })).then(function () {
       plot.dataset.drawn = String(room);
+      plot.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
     });
   }
 
