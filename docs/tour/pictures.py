@@ -32,7 +32,11 @@ def main() -> None:
     if browser is None:
         sys.exit("Chromium is missing. On Debian or Ubuntu: sudo apt install chromium fonts-dejavu-core")
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "shop") as start, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(Path(folder) / "shop") as start,
+        sync_playwright() as playwright,
+    ):
         orders = write_orders(rg.make_orders(customers=1500, seed=1).orders, Path(folder) / "orders.csv")
         opened = playwright.chromium.launch(executable_path=browser, args=root)
         page = opened.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
