@@ -6,6 +6,10 @@ Step by step: `read` (→ `Orders`) → `clean` (→ `Cleaned` with its `Audit`)
 `AutoKMeans` → `SegmentModel`. Beside it: `backtest` (→ `Backtest`), `value` (→ `Valuation`), `build_histories` →
 `CustomerValue`. Who moved: `compare`, `compare_runs` (→ `Movement`). Rules of your own: `Rule`. Rule packs:
 `load_pack`. Later: `load_model`, `assign`.
+
+What leaves: `build_audience` (→ `Audience`), `write_audience`; after the campaign `load_record`, `measure_campaign` (→ `Measured`). Into a
+database: `write_table_to`; the model as SQL of another engine: `to_sql`.
+
 To play with: `make_orders`, a made-up shop with known segments and known dirt.
 
 Names are loaded when they are first used, so that ``import regulars`` is quick.
@@ -21,6 +25,7 @@ __version__ = version("regulars")
 
 _HOMES = {
     "Assignment": "pipeline",
+    "Audience": "audiences",
     "Audit": "cleaning",
     "AutoKMeans": "clustering",
     "Backtest": "backtesting",
@@ -28,9 +33,11 @@ _HOMES = {
     "Columns": "schema",
     "CustomerValue": "valuing",
     "Cuts": "scoring",
+    "Measured": "audiences",
     "Movement": "comparing",
     "Options": "pipeline",
     "Orders": "reading",
+    "Record": "audiences",
     "RegularsError": "errors",
     "Rule": "cleaning",
     "RulePack": "scoring",
@@ -39,6 +46,7 @@ _HOMES = {
     "Valuation": "pipeline",
     "assign": "pipeline",
     "backtest": "pipeline",
+    "build_audience": "audiences",
     "build_features": "features",
     "build_histories": "features",
     "build_rfm": "features",
@@ -51,15 +59,20 @@ _HOMES = {
     "learn_cuts": "scoring",
     "load_model": "model",
     "load_pack": "scoring",
+    "load_record": "audiences",
     "make_orders": "datasets",
+    "measure_campaign": "audiences",
     "open_run": "runs",
     "read": "reading",
     "score": "scoring",
     "segment": "pipeline",
+    "to_sql": "dialects",
     "value": "pipeline",
+    "write_audience": "audiences",
     "write_movement": "movements",
     "write_report": "reporting",
     "write_run": "writing",
+    "write_table_to": "databasing",
     "write_valuation": "writing",
     "write_workbook": "workbook",
 }
