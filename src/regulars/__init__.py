@@ -7,8 +7,8 @@ Step by step: `read` (→ `Orders`) → `clean` (→ `Cleaned` with its `Audit`)
 `CustomerValue`. Who moved: `compare`, `compare_runs` (→ `Movement`). Rules of your own: `Rule`. Rule packs:
 `load_pack`. Later: `load_model`, `assign`.
 
-What leaves: `build_audience` (→ `Audience`), `write_audience`; after the campaign `load_record`, `measure_campaign` (→ `Measured`). Into a
-database: `write_table_to`; the model as SQL of another engine: `to_sql`.
+What leaves: `build_audience` (→ `Audience`), `write_audience`; after the campaign `load_record`, `measure_campaign`
+(→ `Measured`). Into a database: `write_table_to`; the model as SQL of another engine: `to_sql`.
 
 To play with: `make_orders`, a made-up shop with known segments and known dirt.
 
