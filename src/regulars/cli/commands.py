@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from regulars import __version__
-from regulars.failures import Stopped, in_plain_words, stoppable
 from regulars.cli.options import (
     AHEAD,
     OUTPUT,
@@ -43,6 +42,7 @@ from regulars.cli.options import (
     reading_options,
 )
 from regulars.errors import RegularsError
+from regulars.failures import Stopped, in_plain_words, stoppable
 
 app = typer.Typer(
     name="regulars",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from regulars.failures import in_plain_words
 from regulars.errors import OptionError, listed
+from regulars.failures import in_plain_words
 
 if TYPE_CHECKING:
     from regulars.planning import Plan

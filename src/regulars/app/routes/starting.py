@@ -23,7 +23,11 @@ router = APIRouter(include_in_schema=False)
 def start(request: Request, house: HouseOf, session: SessionOf) -> Response:
     """Show where to drop a file, the work that goes on, and the runs."""
     jobs = [job for job in house.jobs.of(session.id) if job.kind == "run" and job.state != "done"]
-    facts: dict[str, Any] = {"jobs": jobs[:5], "ahead_of": house.jobs.ahead_of, "busy": any(not job.ended for job in jobs)}
+    facts: dict[str, Any] = {
+        "jobs": jobs[:5],
+        "ahead_of": house.jobs.ahead_of,
+        "busy": any(not job.ended for job in jobs),
+    }
     if pages.is_partial(request):
         return pages.piece(request, "start_work.html", **facts)
     entries = [(entry, money(entry.revenue, entry.currency)) for entry in house.workspace.runs()]
