@@ -66,6 +66,7 @@ def test_runs_wait_for_each_other_and_checks_do_not(jobs, spec, until):
     assert (second.state, jobs.ahead_of(third)) == ("stopped", 1)
     jobs.stop(first)
     until(lambda: first.state == "stopped" and third.state == "running")
+    jobs.stop(third)
     until(lambda: look.state == "done")
     assert look.result["audit"]["reconciles"]
 
@@ -84,9 +85,9 @@ def test_a_run_that_is_stopped_is_gone(jobs, spec, workspace, until):
 def test_a_run_that_does_not_listen_is_ended_by_force_and_leaves_nothing(jobs, spec, workspace, until, monkeypatch):
     monkeypatch.setattr("regulars.app.jobs.GRACE", 0.0)
     job = jobs.start("run", title="orders", spec=spec(), session="mine")
-    until(lambda: any(workspace.folder.glob(".orders.partial-*")))
-    (process,) = processes_of(workspace)
+    (process,) = until(lambda: processes_of(workspace))
     os.kill(process, signal.SIGSTOP)  # it hears nothing any more
+    (workspace.folder / f".orders.partial-{process}-x").mkdir()
 
     jobs.stop(job)
     until(lambda: job.state == "stopped")

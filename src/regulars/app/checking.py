@@ -76,12 +76,13 @@ def segment_into(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
     with opened(spec) as source:
         tell.follow(_planned(source, stages_of(choices), output=folder))
         tell("Reading", 0, 0)
-        from regulars.app.workspace import Workspace  # what a check need not wait for
+        orders = read(source, **reading)
+        from regulars.app.workspace import Workspace  # what neither a check nor an error of reading need wait for
         from regulars.pipeline import segment
         from regulars.writing import fill_run, open_folder
 
         with open_folder(folder) as place:
-            result = segment(read(source, **reading), progress=tell, **segmenting)
+            result = segment(orders, progress=tell, **segmenting)
             fill_run(place, result, figures=choices.pictures, timings=tell.seconds, progress=tell)
     origin = {"source": spec["source"], "title": spec["title"], "choices": choices.written()}
     Workspace(workspace).write(f"sources/{folder.name}.json", origin)
