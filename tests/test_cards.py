@@ -10,8 +10,8 @@ from regulars.errors import CustomerError
 
 
 @pytest.fixture(scope="module")
-def result() -> rg.Segmentation:
-    return rg.segment(rg.make_orders(customers=300, seed=1).orders)
+def result(small_result) -> rg.Segmentation:
+    return small_result
 
 
 @pytest.fixture(scope="module")

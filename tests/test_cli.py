@@ -381,7 +381,7 @@ class TestOutputs:
     def test_a_run_that_is_killed_leaves_the_earlier_one(self, how, run_folder, shop_csv, tmp_path):
         earlier = tmp_path / "run"
         shutil.copytree(run_folder, earlier)
-        command = [sys.executable, "-m", "regulars", "segment", str(shop_csv), "-o", str(earlier)]
+        command = [sys.executable, "-m", "regulars", "segment", str(shop_csv), "-o", str(earlier), "--no-backtest"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         until = time.monotonic() + 60
         while not any(tmp_path.glob(".run.partial-*/customers.parquet")) and time.monotonic() < until:
@@ -434,7 +434,7 @@ class TestOutputs:
             (disk / "run").mkdir()
             shutil.copy(run_folder / "run.json", disk / "run")
             (disk / "ballast").write_bytes(b"\0" * 960_000)
-            assert regulars("segment", shop_csv, "-o", disk / "run") == 2
+            assert regulars("segment", shop_csv, "-o", disk / "run", "--no-backtest") == 2
             self.expect(capsys, "The disk is full", "Make room")
             assert sorted(entry.name for entry in disk.iterdir()) == ["ballast", "run"]
             assert [entry.name for entry in (disk / "run").iterdir()] == ["run.json"]

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 
 import ibis
@@ -86,15 +87,21 @@ def test_text_files_are_read_alike_in_both_ways(tmp_path_factory, text):
     assert outcome(file) == carefully(file)
 
 
-@pytest.mark.parametrize("column", HEAD)
-def test_every_odd_cell_is_read_alike_in_both_ways(tmp_path, column):
-    for place, cell in enumerate(ODD[column]):
-        rows = [USUAL, [cell if name == column else usual for name, usual in zip(HEAD, USUAL, strict=True)]]
+#: Columns whose cells can all be read: an odd one of each stands in one line. A date or number that cannot be read
+#: would hide the others.
+READABLE = ("Client", "Order", "SKU", "Description", "Country", "Shop")
+
+
+@pytest.mark.parametrize("columns", [("Date",), ("Qty",), ("Price",), READABLE], ids="-".join)
+def test_every_odd_cell_is_read_alike_in_both_ways(tmp_path, columns):
+    for place, cells in enumerate(zip_longest(*(ODD[column] for column in columns))):
+        odd = {column: cell for column, cell in zip(columns, cells, strict=True) if cell is not None}
+        rows = [USUAL, [odd.get(name, usual) for name, usual in zip(HEAD, USUAL, strict=True)]]
         file = tmp_path / f"orders {place}.csv"
         plain = [",".join(USUAL)] * 150  # beyond the sample that decides
         file.write_text("\n".join([",".join(HEAD), *plain, *(",".join(row) for row in rows)]), encoding="utf-8")
 
-        assert outcome(file) == carefully(file), cell
+        assert outcome(file) == carefully(file), odd
 
 
 @pytest.mark.parametrize(
