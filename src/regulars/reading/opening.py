@@ -34,10 +34,18 @@ TEXT = (".csv", ".tsv", ".tab", ".txt", ".psv", ".dat")
 PARQUET = (".parquet", ".pq")
 WORKBOOK = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 ALLOWED = (*TEXT, *PARQUET, *WORKBOOK)
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 def open_source(
-    source: object, *, sheet: str | None = None, query: str | Path | None = None, told: Machine, known: Known
+    source: object,
+    *,
+    sheet: str | None = None,
+    query: str | Path | None = None,
+    told: Machine,
+    known: Known,
+    spark: bool = False,
+    master: str | None = None,
 ) -> Opened:
     """Open whatever the user has.
 
@@ -56,6 +64,8 @@ def open_source(
         What our own DuckDB may use.
     known
         Recognises the columns of a header: None where needed ones are missing.
+    spark, master
+        Whether Spark opens files, and on which cluster.
 
     Errors
     ------
@@ -68,11 +78,23 @@ def open_source(
         name = getattr(source.op(), "name", "the Ibis table")
         return Opened(table=source, source=name, fingerprint=str)
     if isinstance(source, str | Path):
+        if spark:
+            return _open_with_spark(str(source), master=master, known=known)
         return _open_files(str(source), sheet=sheet, told=told, known=known)
     return _open_frame(source, told=told)
 
 
-def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) -> Opened:
+def _open_with_spark(source: str, *, master: str | None, known: Known) -> Opened:
+    from regulars.reading.spark import open_with_spark
+
+    if _ADDRESS.match(source):
+        return replace(open_with_spark(source, (), kind="parquet", master=master, known=known), source=source)
+    paths, kind, name = _files_of(source)
+    return replace(open_with_spark(source, paths, kind=kind, master=master, known=known), source=name)
+
+
+def _files_of(source: str) -> tuple[list[Path], str, str]:
+    """The files of a source, which must be of one kind and can be opened; that kind; and a name for people."""
     paths = paths_of(source)
     kinds = {kind_of(path) for path in paths}
     if len(kinds) > 1:
@@ -89,8 +111,12 @@ def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) 
                 f"{path.name} cannot be opened: {error.strerror or error}.",
                 hint="Check that you may read it and that no program holds it.",
             ) from error
-    name = paths[0].name if len(paths) == 1 else f"{source} ({len(paths)} files)"
-    match kinds.pop():
+    return paths, kinds.pop(), paths[0].name if len(paths) == 1 else f"{source} ({len(paths)} files)"
+
+
+def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) -> Opened:
+    paths, kind, name = _files_of(source)
+    match kind:
         case "text":
             found = open_text(paths, told=told, known=known)
         case "parquet":
@@ -102,7 +128,7 @@ def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) 
 
 def paths_of(source: str) -> list[Path]:
     """The files that a path, folder or pattern stands for, by name; hidden ones are left alone."""
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", source):
+    if _ADDRESS.match(source):
         raise SourceError(
             f"{without_secrets(source)!r} is an address: downloads are not supported yet.", hint="Save the file first."
         )
