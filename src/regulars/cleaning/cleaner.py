@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import ibis
@@ -19,6 +19,7 @@ from regulars.cleaning.rules import KEPT, RETURN, RETURNED, Returns, Rule, rules
 from regulars.errors import NotEnoughDataError, OptionError
 from regulars.keeping import keep, release
 from regulars.reading import Orders
+from regulars.reading.bringing import bring_here, lacks_for_counting
 from regulars.schema import MONEY, OPTIONAL_ORDERS, ORDERS
 
 __all__ = ["Cleaned", "clean"]
@@ -34,8 +35,8 @@ class Cleaned:
         Surviving order lines, columns of `schema.ORDERS` and the optional ones that the source has; `quantity` and
         `amount` are what is left after returns. Lazy: reading it goes through the source again.
     orders
-        The same per order, kept inside the engine: `customer_id`, `order_id`, `first_at`, `last_at`, `amount`, and
-        `country` where the source has one.
+        The same per order, kept inside the engine, or brought over into DuckDB where the engine cannot count what comes
+        next: `customer_id`, `order_id`, `first_at`, `last_at`, `amount`, and `country` where the source has one.
     audit
         What was set aside, by rule.
     returned
@@ -151,7 +152,7 @@ def clean(
             f"No order line is left after cleaning: {_losses(audit)}.",
             hint="Look at the columns and rules with 'regulars check SOURCE'.",
         )
-    return Cleaned(
+    cleaned = Cleaned(
         table=lines.kept(),
         orders=lines.with_country(corrected.filter(corrected["_last"] == KEPT).drop("_last")),
         audit=audit,
@@ -159,6 +160,18 @@ def clean(
         products=lines.products(),
         contacts=latest_contacts(orders.table, as_of=as_of) if has_contacts(orders.table) else None,
         _lines=lines,
+    )
+    return _brought_over(cleaned) if lacks_for_counting(orders.table) else cleaned
+
+
+def _brought_over(cleaned: Cleaned) -> Cleaned:
+    """What is left per order and per customer, in our DuckDB; lines stay in their engine."""
+    return replace(
+        cleaned,
+        orders=bring_here(cleaned.orders),
+        returned=bring_here(cleaned.returned),
+        products=None if cleaned.products is None else bring_here(cleaned.products),
+        contacts=None if cleaned.contacts is None else bring_here(cleaned.contacts),
     )
 
 

@@ -14,6 +14,7 @@ import ibis
 
 from regulars.errors import SourceError, listed
 from regulars.reading.addresses import is_database, without_secrets
+from regulars.reading.bringing import lacks_for_cleaning
 from regulars.reading.cells import Opened, Part, append, count, name_of, same_columns
 from regulars.reading.connecting import connect
 from regulars.reading.databases import open_database
@@ -75,13 +76,23 @@ def open_source(
     if query is not None or is_database(source):
         return open_database(source, query=query, told=told)
     if isinstance(source, ibis.Table):
-        name = getattr(source.op(), "name", "the Ibis table")
-        return Opened(table=source, source=name, fingerprint=str)
+        return _open_table(source, told=told)
     if isinstance(source, str | Path):
         if spark:
             return _open_with_spark(str(source), master=master, known=known)
         return _open_files(str(source), sheet=sheet, told=told, known=known)
     return _open_frame(source, told=told)
+
+
+def _open_table(source: ibis.Table, *, told: Machine) -> Opened:
+    """An Ibis table stays where it is, unless its engine cannot clean order lines."""
+    name = getattr(source.op(), "name", "the Ibis table")
+    if not (lacking := lacks_for_cleaning(source)):
+        return Opened(table=source, source=name, fingerprint=str)
+    opened = _open_frame(source.to_pyarrow(), told=told)
+    rows, engine = opened.parts[0].rows, source.get_backend().name
+    note = f"{engine} has no {' and no '.join(lacking)}: its {rows:,} order lines were brought over into DuckDB."
+    return replace(opened, source=name, notes=(note,))
 
 
 def _open_with_spark(source: str, *, master: str | None, known: Known) -> Opened:

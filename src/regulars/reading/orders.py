@@ -13,6 +13,7 @@ from regulars.errors import ColumnError, OptionError, SourceError
 from regulars.keeping import keep
 from regulars.reading.addresses import is_database
 from regulars.reading.arranging import arrange
+from regulars.reading.bringing import lacks_for_counting
 from regulars.reading.connecting import forget_order, machine
 from regulars.reading.exports import Layout, load_layout
 from regulars.reading.opening import drop, open_source
@@ -242,10 +243,15 @@ def read(
     drop(opened)
     if spark and opened.delimiter is not None:  # text: read once, and kept by the executors
         lines = replace(lines, table=keep(lines.table))
-    if not foreign and not spark:
+    if opened.copied or not (foreign or spark):
         forget_order(opened.table.get_backend())
     fields = {match.field for match in found.matches}
     table, notes = lines.table, [*opened.notes, *found.notes, *lines.notes]
+    if lacking := lacks_for_counting(table):
+        engine = table.get_backend().name
+        notes.append(
+            f"{engine} has no {' and no '.join(lacking)}: lines are cleaned there, and orders are brought over into DuckDB."
+        )
     if "product" in fields and "product_id" not in fields:
         table = table.mutate(product_id=table["product"])
         notes.append("There is no product code: the product's name stands in for it.")
