@@ -19,10 +19,12 @@ from urllib.parse import quote
 import duckdb
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from ibis.common.exceptions import OperationNotDefinedError
 
 import regulars as rg
+from published import assert_figures_of_the_real_file
 from regulars.cli import main
 from regulars.clustering import Scale
 from regulars.databasing import run_id, write_table_to
@@ -146,12 +148,7 @@ def expected(lines):
 
 # --- one test body, every engine ------------------------------------------------------------------------------------
 
-GAPS = {
-    ("polars", "clean"): "ibis has no window functions for Polars, and netting returns needs them",
-    ("polars", "features"): "ibis has no window functions for Polars, and netting returns needs them",
-    ("polars", "cuts"): "ibis has no window functions for Polars, and running sums need them",
-    ("sqlite", "features"): "ibis has no median for SQLite",
-}
+GAPS = {("polars", "cuts"): "ibis has no window functions for Polars, and running sums need them"}
 
 
 def engines(step: str) -> pytest.MarkDecorator:
@@ -261,6 +258,32 @@ def test_postgres_does_a_whole_run_inside(on_engine, lines, sample_result):
         sample_result.orders_total,
         sample_result.revenue,
     )
+
+
+@pytest.mark.parametrize(
+    ("engine", "note"),
+    [
+        ("polars", "polars has no window functions: its 13,227 order lines were brought over into DuckDB."),
+        (
+            "sqlite",
+            "sqlite has no median and no quantiles: lines are cleaned there, and orders are brought over into DuckDB.",
+        ),
+    ],
+)
+def test_what_an_engine_lacks_is_said_and_the_run_is_whole(engine, note, on_engine, lines, sample_result):
+    result = rg.segment(on_engine(engine, lines))
+    shown = ["customer_id", "monetary", *SCORES, "segment_id", "segment"]
+    assert note in result.notes
+    assert rows(result.customers.select(shown)) == rows(sample_result.customers.select(shown))
+    assert (result.audit, result.revenue) == (sample_result.audit, sample_result.revenue)
+    assert result.backtest.segments == sample_result.backtest.segments
+
+
+def test_the_real_file_inside_postgres(postgres, open_engine, uci):
+    fill(postgres, "online_retail", pq.read_table(uci))
+    result = rg.segment(open_engine("postgres").table("online_retail"), backtest=False)
+    assert result.customers.get_backend().name == "postgres"
+    assert_figures_of_the_real_file(result)
 
 
 # --- reading by address ---------------------------------------------------------------------------------------------
