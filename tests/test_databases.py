@@ -263,7 +263,7 @@ def test_postgres_does_a_whole_run_inside(on_engine, lines, sample_result):
 @pytest.mark.parametrize(
     ("engine", "note"),
     [
-        ("polars", "polars has no window functions: its 13,227 order lines were brought over into DuckDB."),
+        ("polars", "polars has no window functions: all order lines (13,227) were brought over into DuckDB."),
         (
             "sqlite",
             "sqlite has no median and no quantiles: lines are cleaned there, and orders are brought over into DuckDB.",

@@ -86,12 +86,16 @@ def open_source(
 
 def _open_table(source: ibis.Table, *, told: Machine) -> Opened:
     """An Ibis table stays where it is, unless its engine cannot clean order lines."""
-    name = getattr(source.op(), "name", "the Ibis table")
+    name, engine = getattr(source.op(), "name", "the Ibis table"), source.get_backend()
+    if engine.name == "pyspark":
+        from regulars.reading.spark import refuse_connect
+
+        refuse_connect(engine)
     if not (lacking := lacks_for_cleaning(source)):
         return Opened(table=source, source=name, fingerprint=str)
     opened = _open_frame(source.to_pyarrow(), told=told)
-    rows, engine = opened.parts[0].rows, source.get_backend().name
-    note = f"{engine} has no {' and no '.join(lacking)}: its {rows:,} order lines were brought over into DuckDB."
+    rows = opened.parts[0].rows
+    note = f"{engine.name} has no {' and no '.join(lacking)}: all order lines ({rows:,}) were brought over into DuckDB."
     return replace(opened, source=name, notes=(note,))
 
 

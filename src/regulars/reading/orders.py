@@ -240,6 +240,13 @@ def read(
             f"{engine}, the engine of {opened.source}, cannot read dates or numbers from text.",
             hint="Cast the date to timestamp and the numbers to decimal in the table, then read it.",
         ) from error
+    except Exception as error:  # of Java, where Spark reads text
+        if spark and "MALFORMED" in str(error):
+            raise SourceError(
+                f"A line of {opened.source} has more or fewer cells than the header.",
+                hint="A cell may contain the delimiter without quotation marks; without --engine spark the line is named.",
+            ) from error
+        raise
     drop(opened)
     if spark and opened.delimiter is not None:  # text: read once, and kept by the executors
         lines = replace(lines, table=keep(lines.table))

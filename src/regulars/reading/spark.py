@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from regulars.reading.loading import Known
 
-__all__ = ["HERE", "connect_spark", "open_with_spark"]
+__all__ = ["HERE", "connect_spark", "open_with_spark", "refuse_connect"]
 
 HERE = "local[*]"  # Spark inside this process, with all cores
 LEAST_JAVA = 17
@@ -39,6 +39,7 @@ SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.legacy.javaCharsets": "true",  # else it refuses Windows-1252
 }
 _STANDALONE = re.compile(r"spark://(.+)")
 _ENCODINGS = {"utf-8": "UTF-8", "utf-16": "UTF-16", "cp1252": "windows-1252"}
@@ -146,7 +147,8 @@ def connect_spark(master: str | None) -> Spark:
         raise SourceError(
             "Spark needs a package that is not installed.", hint="Install it with: pip install 'regulars[spark]'."
         ) from None
-    if (ours := _OURS.get("session")) is not None and master in (None, _master_of(ours)):
+    ours = _OURS.get("session")
+    if ours is not None and ours._session.sparkContext._jsc is not None and master in (None, _master_of(ours)):
         return ours
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
     open_now = SparkSession.getActiveSession()
@@ -157,7 +159,9 @@ def connect_spark(master: str | None) -> Spark:
                 f"A session of Spark is open with the master {theirs}; there is no room for {master}.",
                 hint="Stop it first, or leave the master out.",
             )
-        return ibis.pyspark.connect(open_now)
+        con = ibis.pyspark.connect(open_now)
+        refuse_connect(con)
+        return con
     _check_java()
     address = master or HERE
     _check_master(address)
@@ -167,6 +171,21 @@ def connect_spark(master: str | None) -> Spark:
     if _STANDALONE.fullmatch(address):
         _wait_for_executor(con._session, address)
     return con
+
+
+def refuse_connect(con: Any) -> None:
+    """Refuse a session of Spark Connect: its tables cannot be kept so that their plans begin anew.
+
+    Errors
+    ------
+    SourceError
+        The session is one of Spark Connect.
+    """
+    if not hasattr(con._session, "_jsparkSession"):
+        raise SourceError(
+            "This is a session of Spark Connect, which has no way to keep what is used again.",
+            hint="Use a session in the process of the driver, or read the table by the address of a database.",
+        )
 
 
 def _started(builder: Any, master: str) -> Any:
