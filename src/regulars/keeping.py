@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -57,8 +58,9 @@ def pieces(table: ir.Table) -> Iterator[pa.Table]:
 
 def _keep_in_spark(backend: Any, table: ir.Table) -> ir.Table:
     name = ibis.util.gen_name("kept")
-    backend.create_view(name, table)
-    frame = backend.raw_sql(f"SELECT * FROM {name}")
+    if table.op().find(ops.InMemoryTable):  # by making a view, ibis hands these over; by compiling it does not
+        backend.create_view(name, table)
+    frame = backend.raw_sql(backend.compile(table))
     session = frame.sparkSession
     rows, kinds = frame._jdf.toJavaRDD(), frame._jdf.schema()  # rows stay where they are: only Java sees them
     kept = type(frame)(session._jsparkSession.createDataFrame(rows, kinds), session).persist()
