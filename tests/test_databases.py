@@ -279,8 +279,15 @@ def test_what_an_engine_lacks_is_said_and_the_run_is_whole(engine, note, on_engi
     assert result.backtest.segments == sample_result.backtest.segments
 
 
-def test_the_real_file_inside_postgres(postgres, open_engine, uci):
+@pytest.fixture(scope="module")
+def online_retail(postgres, uci) -> str:
+    """The address of a PostgreSQL that has the real file as the table online_retail."""
     fill(postgres, "online_retail", pq.read_table(uci))
+    return postgres
+
+
+@pytest.mark.usefixtures("online_retail")
+def test_the_real_file_inside_postgres(open_engine):
     result = rg.segment(open_engine("postgres").table("online_retail"), backtest=False)
     assert result.customers.get_backend().name == "postgres"
     assert_figures_of_the_real_file(result)
@@ -528,9 +535,8 @@ def test_the_password_comes_from_the_environment(postgres, lines, monkeypatch):
     assert "Geheim" not in str(caught.value)
 
 
-def test_the_real_file_on_postgres(postgres, uci):
-    fill(postgres, "online_retail", duckdb.sql(f"FROM '{uci}'").to_arrow_table())
-    cleaned = rg.clean(rg.read(f"{postgres}?table=online_retail"), returns="drop", all_products=True)
+def test_the_real_file_on_postgres(online_retail):
+    cleaned = rg.clean(rg.read(f"{online_retail}?table=online_retail"), returns="drop", all_products=True)
     people = cleaned.orders["customer_id"].nunique().to_pyarrow().as_py()
     assert (people, cleaned.audit.kept.orders_left) == (4_338, 18_532)
     assert cleaned.audit.kept.amount_left == Decimal("8887208.8940")
