@@ -18,7 +18,7 @@ import ibis
 from regulars.errors import MachineError, OptionError, SourceError, listed
 from regulars.reading.cells import Opened, same_columns
 from regulars.reading.fingerprints import fingerprinting
-from regulars.reading.sniffing import DELIMITERS, sniff
+from regulars.reading.sniffing import sniff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,11 +74,14 @@ def open_with_spark(source: str, paths: Sequence[Path], *, kind: str, master: st
             f"Spark does not read {paths[0].name}.", hint="Give it CSV or Parquet, or leave the engine out."
         )
     fingerprint = fingerprinting(paths) if paths else str
-    options = _text_options(paths, known=known) if kind == "text" else {}
+    options = [_text_options(path, known=known) for path in paths] if kind == "text" else []
     con = connect_spark(master)
     names = [str(path.absolute()) for path in paths] or [source]
     try:
-        tables = [con.read_csv(name, **options) if kind == "text" else con.read_parquet(name) for name in names]
+        if options:
+            tables = [con.read_csv(name, **how) for name, how in zip(names, options, strict=True)]
+        else:
+            tables = [con.read_parquet(name) for name in names]
     except Exception as error:  # of Spark, through Java
         raise SourceError(
             f"Spark cannot read {source}: {_first_line(error)}.",
@@ -92,41 +95,30 @@ def open_with_spark(source: str, paths: Sequence[Path], *, kind: str, master: st
         table=table,
         source="",
         fingerprint=fingerprint,
-        delimiter=options.get("sep"),
+        delimiter=options[0]["sep"] if options else None,
         notes=(f"Read by Spark {where}.",),
     )
 
 
-def _text_options(paths: Sequence[Path], *, known: Known) -> dict[str, Any]:
-    """How Spark reads text files, from what the start of each shows."""
-    dialects = [sniff(path, fits=lambda header: known(header) is not None, whole=False) for path in paths]
-    same_columns(paths, [dialect.header for dialect in dialects])
-    first = dialects[0]
-    for path, dialect in zip(paths, dialects, strict=True):
-        if dialect.skip or dialect.lines:
-            raise SourceError(
-                f"{path.name} does not begin with the names of its columns, which Spark needs.",
-                hint="Remove what stands above them, or leave the engine out.",
-            )
-        if (dialect.delimiter, dialect.encoding) != (first.delimiter, first.encoding):
-            raise SourceError(
-                f"{paths[0].name} and {path.name} are written in two ways: {_way(first)} and {_way(dialect)}.",
-                hint="Read files of one kind together.",
-            )
+def _text_options(path: Path, *, known: Known) -> dict[str, Any]:
+    """How Spark reads a text file; the whole file decides its encoding."""
+    dialect = sniff(path, fits=lambda header: known(header) is not None, whole=True)
+    if dialect.skip or dialect.lines:
+        raise SourceError(
+            f"{path.name} does not begin with the names of its columns, which Spark needs.",
+            hint="Remove what stands above them, or leave the engine out.",
+        )
     return {
-        "schema": ", ".join(f"`{name.replace('`', '``')}` STRING" for name in first.header),
+        "inferSchema": False,
+        "schema": ", ".join(f"`{name.replace('`', '``')}` STRING" for name in dialect.header),
         "header": True,
-        "sep": first.delimiter,
-        "encoding": _ENCODINGS[first.encoding],
+        "sep": dialect.delimiter,
+        "encoding": _ENCODINGS[dialect.encoding],
         "quote": '"',
         "escape": '"',
         "multiLine": True,
         "mode": "FAILFAST",
     }
-
-
-def _way(dialect: Any) -> str:
-    return f"{dialect.encoding} with {DELIMITERS[dialect.delimiter]}"
 
 
 def connect_spark(master: str | None) -> Spark:
