@@ -10,9 +10,11 @@ import argparse
 import os
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
+from engines import load_postgres, postgres_address
 from make_lines import make_lines
 from measuring import OPENRETAILSCIENCE, Program, Run, measure
 from tables import record, show
@@ -54,14 +56,35 @@ PROGRAMS = {
         once=True,
     ),
 }
+SPARK = ("--engine", "spark", "--master", "local[2]")
+PROGRAMS |= {
+    "regulars-rfm-postgres": Program(
+        "with_regulars.py", "--only", "clean-rfm", what="clean, net, audit, RFM: regulars inside PostgreSQL",
+        own_limit=True, entry="postgres",
+    ),
+    "regulars-postgres": Program(
+        "with_regulars.py", what="the whole run: regulars inside PostgreSQL", own_limit=True, entry="postgres"
+    ),
+    "regulars-rfm-spark": Program(
+        "with_regulars.py", "--only", "clean-rfm", *SPARK, what="clean, net, audit, RFM: regulars on Spark, local[2]",
+        own_limit=True,
+    ),
+    "regulars-spark": Program(
+        "with_regulars.py", *SPARK, what="the whole run: regulars on Spark, local[2]", own_limit=True
+    ),
+}  # fmt: skip
 CSV_UP_TO = 500_000_000  # bytes of the Parquet file; more would need much disk as CSV
 EQUAL = ("lines", "orders", "customers", "revenue")
+ALIKE = ("raw-sql", *(f"regulars{what}{where}" for what in ("", "-rfm") for where in ("", "-postgres", "-spark")))
 
 
 def compare(source: Path, names: list[str], *, rounds: int, scratch: Path) -> dict[str, list[Run]]:
     """Run the programs in turn; one that failed for want of memory or time is not asked again."""
     entries = {"lines": source, "csv": scratch / "lines.csv", "customers": scratch / "customers.parquet"}
+    entries["postgres"] = Path("postgres")
     needed = {PROGRAMS[name].entry for name in names}
+    if "postgres" in needed:
+        load_postgres(source)
     if "customers" in needed:
         measure(PROGRAMS["raw-sql"], source, scratch)
     if "csv" in needed:
@@ -81,12 +104,19 @@ def compare(source: Path, names: list[str], *, rounds: int, scratch: Path) -> di
     return runs
 
 
+def is_available(name: str) -> bool:
+    """Whether the engine of a program is there: nobody has to install Spark and PostgreSQL for the others."""
+    if PROGRAMS[name].entry == "postgres":
+        return postgres_address() is not None
+    return "spark" not in name or find_spec("pyspark") is not None
+
+
 def check_equal(runs: dict[str, list[Run]]) -> None:
     """Stop where regulars and the hand-written SQL do not agree."""
     told = {
         name: {fact: str(run[-1].facts[fact]) for fact in EQUAL}
         for name, run in runs.items()
-        if name in ("raw-sql", "regulars-rfm", "regulars") and not run[-1].failed
+        if name in ALIKE and not run[-1].failed
     }
     if len({tuple(facts.values()) for facts in told.values()}) > 1:
         raise SystemExit(f"The programs do not agree: {told}")
@@ -120,7 +150,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PROGRAMS, metavar="NAME", help=f"of {', '.join(PROGRAMS)}")
     parser.add_argument("--data", type=Path, default=HERE / "results", help="where order lines are kept, or made")
     asked = parser.parse_args()
-    names = asked.only or list(PROGRAMS)
+    names = asked.only or [name for name in PROGRAMS if is_available(name)]
     for source in sources(asked.lines, asked.data):
         with tempfile.TemporaryDirectory() as folder:
             runs = compare(source, names, rounds=asked.rounds, scratch=Path(folder))

@@ -1,7 +1,9 @@
 """The same steps with regulars, stage by stage: a whole run, or only reading, cleaning and RFM, or the clusters.
 
 Usage: python benchmarks/with_regulars.py INPUT OUTPUT_FOLDER [--only read | clean-rfm | clusters] [--count]
-       [--memory-limit 2GB] [--threads N] [--temp-dir DIR]
+       [--memory-limit 2GB] [--threads N] [--temp-dir DIR] [--engine spark] [--master local[2]]
+
+INPUT is a file of order lines, or `postgres` for the table that run.py has filled (engines.py).
 """
 
 import argparse
@@ -12,6 +14,7 @@ from typing import Any
 
 from clock import Clock
 from counting import Queries, counting
+from engines import end_spark, postgres_lines
 
 STAGES = {
     "Reading": "read",
@@ -30,7 +33,7 @@ def stage_of(words: str) -> str:
     return STAGES.get(words, words.lower())
 
 
-def whole_run(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
+def whole_run(source: Any, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
     """Everything that `regulars segment --no-backtest` does."""
     from regulars import figures, pipeline, reading, writing  # noqa: F401 - what is timed is the import
 
@@ -49,9 +52,10 @@ def whole_run(source: str, folder: Path, *, clock: Clock, queries: Queries, mach
     }
 
 
-def clean_rfm(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
+def clean_rfm(source: Any, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
     """Cleaning, netting, audit and RFM: what raw_sql.py does."""
     import regulars
+    from regulars.reading.bringing import bring_here
 
     def begin(stage: str) -> None:
         queries.stage = stage
@@ -65,7 +69,8 @@ def clean_rfm(source: str, folder: Path, *, clock: Clock, queries: Queries, mach
     begin("count per customer")
     people = regulars.build_rfm(cleaned, as_of=audit.last_day + timedelta(days=1))
     folder.mkdir(parents=True, exist_ok=True)
-    people.select("customer_id", "recency_days", "frequency", "monetary").to_parquet(folder / "customers.parquet")
+    people = people.select("customer_id", "recency_days", "frequency", "monetary")
+    bring_here(people).to_parquet(folder / "customers.parquet")
     return {
         "lines": audit.kept.rows_left,
         "orders": audit.kept.orders_left,
@@ -76,7 +81,7 @@ def clean_rfm(source: str, folder: Path, *, clock: Clock, queries: Queries, mach
     }
 
 
-def read(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
+def read(source: Any, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
     """Reading only: what duckdb_csv.py does."""
     import ibis
 
@@ -90,7 +95,7 @@ def read(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: 
     return {"lines": orders.table.count().to_pyarrow().as_py()}
 
 
-def clusters(source: str, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
+def clusters(source: Any, folder: Path, *, clock: Clock, queries: Queries, machine: dict[str, Any]) -> dict[str, Any]:
     """The clustering stage on a file of customers: what sklearn_all_points.py does, with stability and a choice of k."""
     import ibis
 
@@ -123,16 +128,20 @@ def main() -> None:
     parser.add_argument("--memory-limit")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--temp-dir")
+    parser.add_argument("--engine", choices=("duckdb", "spark"))
+    parser.add_argument("--master")
     asked = parser.parse_args()
-    machine = {
-        name: value for name in ("memory_limit", "threads", "temp_dir") if (value := getattr(asked, name)) is not None
-    }
+    names = ("memory_limit", "threads", "temp_dir", "engine", "master")
+    machine = {name: value for name in names if (value := getattr(asked, name)) is not None}
+    source = postgres_lines() if asked.source == "postgres" else asked.source
     run = RUNS.get(asked.only, whole_run)
     clock = Clock("start")
     with counting() if asked.count else contextlib.nullcontext(Queries()) as queries:
-        facts = run(asked.source, asked.folder, clock=clock, queries=queries, machine=machine)
+        facts = run(source, asked.folder, clock=clock, queries=queries, machine=machine)
     if asked.count:
         facts["asked of the engine"] = queries.to_dict()
+    if asked.engine == "spark":
+        end_spark()
     clock.tell(**facts)
 
 

@@ -19,10 +19,12 @@ from urllib.parse import quote
 import duckdb
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from ibis.common.exceptions import OperationNotDefinedError
 
 import regulars as rg
+from published import assert_figures_of_the_real_file
 from regulars.cli import main
 from regulars.clustering import Scale
 from regulars.databasing import run_id, write_table_to
@@ -146,12 +148,7 @@ def expected(lines):
 
 # --- one test body, every engine ------------------------------------------------------------------------------------
 
-GAPS = {
-    ("polars", "clean"): "ibis has no window functions for Polars, and netting returns needs them",
-    ("polars", "features"): "ibis has no window functions for Polars, and netting returns needs them",
-    ("polars", "cuts"): "ibis has no window functions for Polars, and running sums need them",
-    ("sqlite", "features"): "ibis has no median for SQLite",
-}
+GAPS = {("polars", "cuts"): "ibis has no window functions for Polars, and running sums need them"}
 
 
 def engines(step: str) -> pytest.MarkDecorator:
@@ -261,6 +258,39 @@ def test_postgres_does_a_whole_run_inside(on_engine, lines, sample_result):
         sample_result.orders_total,
         sample_result.revenue,
     )
+
+
+@pytest.mark.parametrize(
+    ("engine", "note"),
+    [
+        ("polars", "polars has no window functions: all order lines (13,227) were brought over into DuckDB."),
+        (
+            "sqlite",
+            "sqlite has no median and no quantiles: lines are cleaned there, and orders are brought over into DuckDB.",
+        ),
+    ],
+)
+def test_what_an_engine_lacks_is_said_and_the_run_is_whole(engine, note, on_engine, lines, sample_result):
+    result = rg.segment(on_engine(engine, lines))
+    shown = ["customer_id", "monetary", *SCORES, "segment_id", "segment"]
+    assert note in result.notes
+    assert rows(result.customers.select(shown)) == rows(sample_result.customers.select(shown))
+    assert (result.audit, result.revenue) == (sample_result.audit, sample_result.revenue)
+    assert result.backtest.segments == sample_result.backtest.segments
+
+
+@pytest.fixture(scope="module")
+def online_retail(postgres, uci) -> str:
+    """The address of a PostgreSQL that has the real file as the table online_retail."""
+    fill(postgres, "online_retail", pq.read_table(uci))
+    return postgres
+
+
+@pytest.mark.usefixtures("online_retail")
+def test_the_real_file_inside_postgres(open_engine):
+    result = rg.segment(open_engine("postgres").table("online_retail"), backtest=False)
+    assert result.customers.get_backend().name == "postgres"
+    assert_figures_of_the_real_file(result)
 
 
 # --- reading by address ---------------------------------------------------------------------------------------------
@@ -505,9 +535,8 @@ def test_the_password_comes_from_the_environment(postgres, lines, monkeypatch):
     assert "Geheim" not in str(caught.value)
 
 
-def test_the_real_file_on_postgres(postgres, uci):
-    fill(postgres, "online_retail", duckdb.sql(f"FROM '{uci}'").to_arrow_table())
-    cleaned = rg.clean(rg.read(f"{postgres}?table=online_retail"), returns="drop", all_products=True)
+def test_the_real_file_on_postgres(online_retail):
+    cleaned = rg.clean(rg.read(f"{online_retail}?table=online_retail"), returns="drop", all_products=True)
     people = cleaned.orders["customer_id"].nunique().to_pyarrow().as_py()
     assert (people, cleaned.audit.kept.orders_left) == (4_338, 18_532)
     assert cleaned.audit.kept.amount_left == Decimal("8887208.8940")

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from regulars.errors import OptionError, OutputError, listed
 from regulars.pipeline import Segmentation
 from regulars.reading.addresses import TITLES, Address, names_of, parse_address, quoted
+from regulars.reading.bringing import bring_here
 from regulars.reading.databases import connect_postgres
 from regulars.schema import MONEY
 
@@ -230,7 +231,7 @@ def _sentence(table: str, address: Address, *, run: str, rows: int, before: int,
 
 def _batches(run: Segmentation, mine: str) -> Iterator[pa.RecordBatch]:
     """The rows in batches, by customer, from a file of their own: no query stays open while they are written."""
-    table = run.customers
+    table = bring_here(run.customers)
     money = [name for name, kind in table.schema().items() if kind.is_decimal()]
     shown = table.select(
         ibis.literal(mine).name("run_id"),

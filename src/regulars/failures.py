@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Stopped", "in_plain_words", "stoppable"]
 
 _SPILL_FULL = ("max_temp_directory_size", "failed to offload")
+_SPARK_FULL = ("java.lang.OutOfMemoryError", "SparkOutOfMemoryError", "ExecutorLostFailure")
 _SPILL_FILE = "duckdb_temp"  # how the names of the engine's own files in its spill folder begin
 
 
@@ -71,6 +72,8 @@ def in_plain_words(*, memory_limit: str | None = None, temp_dir: str | Path | No
                 told = _limit_too_small
             case "memory":
                 told = _memory_used_up
+            case "spark":
+                raise _spark_memory(error) from error
             case _:
                 raise
         from regulars.reading.connecting import machine
@@ -90,8 +93,24 @@ def _trouble(error: BaseException | None) -> str | None:
             return "limit"
         if isinstance(error, MemoryError):
             return "memory"
+        if any(words in text for words in _SPARK_FULL):
+            return "spark"
         error = error.__cause__
     return None
+
+
+def _spark_memory(error: BaseException) -> MachineError:
+    if "ExecutorLost" in str(error):
+        said, setting = (
+            "Executors of Spark were lost, again and again: most often their memory is too small",
+            "executor",
+        )
+    else:
+        said, setting = "The memory of Spark is used up", "executor.memory, or spark.driver"
+    return MachineError(
+        f"{said}. Nothing was changed.",
+        hint=f"Give more with spark.{setting}.memory in spark-defaults.conf, or work with more and smaller executors.",
+    )
 
 
 def _disk_full(machine: Machine) -> MachineError:

@@ -10,6 +10,8 @@ import ibis.expr.types as ir
 
 from regulars.cleaning import Cleaned, has_contacts, latest_contacts
 from regulars.cleaning.matching import any_row, same
+from regulars.keeping import keep
+from regulars.reading.bringing import bring_here
 from regulars.schema import CUSTOMERS, HISTORIES
 
 __all__ = ["build_features", "build_histories", "build_rfm", "find_gaps", "purchase_days", "purchase_gaps"]
@@ -209,11 +211,14 @@ def _days(bought: ir.Table | Cleaned) -> ir.Table:
     first, last = orders["first_at"].date(), orders["last_at"].date()
     days = orders.select("customer_id", day=first)
     keys = ["customer_id", "order_id"]
-    long = orders.filter(first != last).select(keys).cache()
+    long = keep(orders.filter(first != last).select(keys))
     if not any_row(long):
         return days
-    more = lines.semi_join(long, same(lines, long, keys))
-    return days.union(more.select("customer_id", day=more["ordered_at"].date()))
+    elsewhere = lines.get_backend() is not orders.get_backend()
+    few = ibis.memtable(long.to_pyarrow()) if elsewhere else long
+    more = lines.semi_join(few, same(lines, few, keys))
+    more = more.select("customer_id", day=more["ordered_at"].date())
+    return days.union(bring_here(more) if elsewhere else more)
 
 
 def _orders(lines: ir.Table) -> ir.Table:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from regulars.binning import SAMPLE
 from regulars.cleaning.matching import md5
+from regulars.keeping import keep
 from regulars.schema import FORECASTS, MEASURES
 from regulars.valuing import (
     ChanceModel,
@@ -272,7 +273,7 @@ def group_histories(histories: ir.Table) -> tuple[Floats, Floats]:
     Beyond 300,000 distinct rows, days are taken together in twos, fours, weeks …, each row at the mean of its customers;
     one more small query each time. Only the fit sees these.
     """
-    each = histories.group_by(list(_ROW)).agg(customers=histories.count()).cache()
+    each = keep(histories.group_by(list(_ROW)).agg(customers=histories.count()))
     x, active, age, n = (each[name] for name in (*_ROW, "customers"))
     for days in (1, *_COARSER):
         keys = {"x": x, "t": (active / days).floor().cast("int64"), "age": (age / days).floor().cast("int64")}

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from regulars.errors import OutputError
 from regulars.pipeline import Assignment, Segmentation, Valuation
 from regulars.placing import explained, whole_files
 from regulars.profiling import at_risk
+from regulars.reading.bringing import bring_here
 from regulars.reporting import write_report
 from regulars.wording import FORMULA, slug
 
@@ -152,6 +154,12 @@ def fill_run(
     """Write the files of a run into an empty folder; see `write_run`."""
     tell = progress or (lambda stage, done, total: None)
     tell("Writing customers", 0, 0)
+    result = replace(
+        result,
+        customers=bring_here(result.customers),
+        orders=None if result.orders is None else bring_here(result.orders),
+        set_aside=bring_here(result.set_aside),
+    )
     with_csv = result.customers_total <= CSV_LIMIT if customers_csv is None else customers_csv
     _write_customers(place, result.customers, with_csv=with_csv)
     _write_audiences(place / "audiences", result)
@@ -195,7 +203,7 @@ def write_assignment(result: Assignment, folder: str | Path) -> Path:
     """
     with open_folder(folder, made_by="assign") as place:
         people = sum(n for _, n, _ in result.segments) + result.unassigned
-        _write_customers(place, result.customers, with_csv=people <= CSV_LIMIT)
+        _write_customers(place, bring_here(result.customers), with_csv=people <= CSV_LIMIT)
         _write_json(place / "facts.json", result.to_dict())
         _write_json(
             place / "run.json",
@@ -225,11 +233,11 @@ def write_valuation(result: Valuation, folder: str | Path) -> Path:
 
 def fill_valuation(place: Path, result: Valuation) -> None:
     """Write the files of a forecast into an empty folder; see `write_valuation`."""
-    table = result.customers.order_by("customer_id")
+    table = bring_here(result.customers).order_by("customer_id")
     table.to_parquet(place / "customers.parquet")
     if result.customers_total <= CSV_LIMIT:
         for_spreadsheets(table).to_csv(place / "customers.csv")
-    result.histories.order_by("customer_id").to_csv(place / "pymc_marketing.csv")
+    bring_here(result.histories).order_by("customer_id").to_csv(place / "pymc_marketing.csv")
     _write_json(place / "facts.json", result.to_dict())
     _write_json(
         place / "run.json",

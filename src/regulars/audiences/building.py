@@ -14,6 +14,7 @@ from regulars.audiences.addresses import clean_email, clean_phone
 from regulars.audiences.formats import FORMATS, Format
 from regulars.cleaning import consents, refuses
 from regulars.errors import NotEnoughDataError, OptionError, listed
+from regulars.keeping import keep
 from regulars.pipeline import Segmentation
 from regulars.profiling import at_risk
 from regulars.profiling.segments import HIGH
@@ -273,7 +274,7 @@ def _drawn(people: ir.Table, *, share: float, seed: int) -> ir.Table:
     1/share-th of the row is held out: as many of each stratum as its size asks for, to one customer.
     """
     if not share:
-        return people.mutate(_group=people["_status"], _stratum=ibis.null("int64")).cache()
+        return keep(people.mutate(_group=people["_status"], _stratum=ibis.null("int64")))
     heads = (
         people.filter(people["_status"] == TREATED).group_by("_address").agg(customer_id=ibis._["customer_id"].min())
     )
@@ -290,10 +291,12 @@ def _drawn(people: ir.Table, *, share: float, seed: int) -> ir.Table:
     heads = heads.select("_address", _held=held, _stratum=heads["_stratum"].cast("int64"))
     joined = people.left_join(heads, "_address").drop("_address_right")
     reached = joined["_status"] == TREATED
-    return joined.mutate(
-        _group=(reached & joined["_held"]).ifelse(CONTROL, joined["_status"]),
-        _stratum=reached.ifelse(joined["_stratum"], ibis.null("int64")),
-    ).cache()
+    return keep(
+        joined.mutate(
+            _group=(reached & joined["_held"]).ifelse(CONTROL, joined["_status"]),
+            _stratum=reached.ifelse(joined["_stratum"], ibis.null("int64")),
+        )
+    )
 
 
 def _count(drawn: ir.Table) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from regulars.backtesting.windows import Past
 from regulars.cleaning import Cleaned
 from regulars.features import purchase_days
 from regulars.forecasting import Forecaster, learn_chances, learn_value
+from regulars.keeping import keep
 from regulars.profiling import WORTH_KEEPING, at_risk, at_risk_limit, with_value_percentile
 from regulars.valuing import ChanceModel, PurchaseModel, expected_orders
 
@@ -199,7 +200,7 @@ def _checked(past: Past, forecaster: Forecaster) -> Check:
 
 def list_at_risk(past: Past, forecaster: Forecaster) -> Listed:
     """Make the at-risk list of a past, and see who stayed away; two queries."""
-    people = with_value_percentile(forecaster.forecast(past.people)).cache()
+    people = keep(with_value_percentile(forecaster.forecast(past.people)))
     people = people.filter(people["value_percentile"] >= WORTH_KEEPING)
     listed = at_risk(people, at_risk_limit(people))
     away = people["bought"] == 0

@@ -16,6 +16,7 @@ from regulars.backtesting.windows import Past
 from regulars.binning import each_clustering
 from regulars.clustering import Floats, Scale
 from regulars.features import find_gaps, purchase_gaps
+from regulars.keeping import keep
 from regulars.model import nearest_centre, points_of
 from regulars.profiling import Segment, measure_gaps, name_segments, profile_segments, with_value_percentile
 from regulars.scoring import learn_cuts, load_pack, score
@@ -115,7 +116,7 @@ def group_past(past: Past, *, scale: str, ks: Sequence[int], seed: int, n_jobs: 
     people = score(past.people, learn_cuts(past.people), pack=load_pack("eleven"))
     learned, centres = each_clustering(past.people, past.customers, scale, ks=ks, seed=seed, n_jobs=n_jobs)
     people = people.mutate(rfm_sum=people["r_score"] + people["f_score"] + people["m_score"])
-    people = _numbered(people, learned, {f"_k{k}": found for k, found in centres.items()}).cache()
+    people = keep(_numbered(people, learned, {f"_k{k}": found for k, found in centres.items()}))
     names = [f"_k{k}" for k in centres]
     rows = _contingency(people, names)
     return Known(

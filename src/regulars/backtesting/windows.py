@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 from regulars.cleaning import Cleaned, Returns, Rule, clean
 from regulars.errors import NotEnoughDataError, OptionError
 from regulars.features import build_histories, build_rfm, purchase_days
+from regulars.keeping import keep
 from regulars.reading import Orders
 from regulars.wording import counted
 
@@ -188,7 +189,7 @@ def look_back(orders: Orders, cleaned: Cleaned, window: Window, *, options: Past
         "orders_after": people["orders_after"].fill_null(0),
         "revenue_after": people["revenue_after"].fill_null(0),
     }
-    people = people.mutate(**nothing).cache()
+    people = keep(people.mutate(**nothing))
     total: dict[str, Any] = people.agg(n=people.count(), bought=people["bought"].sum()).to_pyarrow().to_pylist()[0]
     return Past(
         window=window,

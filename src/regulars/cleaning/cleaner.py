@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -18,7 +17,9 @@ from regulars.cleaning.matching import any_row, same
 from regulars.cleaning.netting import net_returns, returned_pairs
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED, Returns, Rule, rules_for
 from regulars.errors import NotEnoughDataError, OptionError
+from regulars.keeping import keep, release
 from regulars.reading import Orders
+from regulars.reading.bringing import bring_here, lacks_for_counting
 from regulars.schema import MONEY, OPTIONAL_ORDERS, ORDERS
 
 __all__ = ["Cleaned", "clean"]
@@ -34,8 +35,8 @@ class Cleaned:
         Surviving order lines, columns of `schema.ORDERS` and the optional ones that the source has; `quantity` and
         `amount` are what is left after returns. Lazy: reading it goes through the source again.
     orders
-        The same per order, kept inside the engine: `customer_id`, `order_id`, `first_at`, `last_at`, `amount`, and
-        `country` where the source has one.
+        The same per order, kept inside the engine, or brought over into DuckDB where the engine cannot count what comes
+        next: `customer_id`, `order_id`, `first_at`, `last_at`, `amount`, and `country` where the source has one.
     audit
         What was set aside, by rule.
     returned
@@ -66,7 +67,7 @@ class Cleaned:
 
     def release_orders(self) -> None:
         """Give back the memory of `orders`, when only `table` and `set_aside` are still needed."""
-        self._lines.corrected.release()
+        release(self._lines.corrected)
 
 
 def clean(
@@ -129,7 +130,7 @@ def clean(
         raise OptionError(f"There is no returns policy {returns!r}.", hint="Choose 'net' or 'drop'.")
     chosen = rules_for(orders, returns=returns, all_products=all_products, as_of=as_of, rules=rules)
     lines = _Lines(orders, chosen)
-    grouped = group_orders(lines.tagged, with_copies=lines.with_copies, countries=lines.countries).cache()
+    grouped = keep(group_orders(lines.tagged, with_copies=lines.with_copies, countries=lines.countries))
     lines.look_closer(grouped, net=returns == "net")
     reasons, whole = count_reasons(grouped, copies=lines.copies, changed=lines.changed, source=orders.source)
     if as_of is not None and as_of <= whole["first"].date():
@@ -139,20 +140,19 @@ def clean(
             hint="Give a later --as-of (as_of=), or leave it out: then it is the day after the last day.",
         )
     losses = count_losses(copies=lines.copies, changed=lines.changed)
-    corrected = lines.corrected = correct_orders(grouped, losses=losses, days=lines.days(grouped)).cache()
-    if losses is not None:
-        losses.release()
-    others = grouped.filter(grouped["_reason"] != KEPT).select("customer_id", "order_id", "_reason").cache()
-    grouped.release()
+    corrected = lines.corrected = keep(correct_orders(grouped, losses=losses, days=lines.days(grouped)))
+    release(losses)
+    others = keep(grouped.filter(grouped["_reason"] != KEPT).select("customer_id", "order_id", "_reason"))
+    release(grouped)
     counts = Counts(reasons=reasons, survivors=count_survivors(others, corrected), **whole)
-    others.release()
+    release(others)
     audit = write_audit(counts, rules=chosen, returns=returns, with_copies=lines.with_copies)
     if audit.kept.rows_left == 0:
         raise NotEnoughDataError(
             f"No order line is left after cleaning: {_losses(audit)}.",
             hint="Look at the columns and rules with 'regulars check SOURCE'.",
         )
-    return Cleaned(
+    cleaned = Cleaned(
         table=lines.kept(),
         orders=lines.with_country(corrected.filter(corrected["_last"] == KEPT).drop("_last")),
         audit=audit,
@@ -160,6 +160,18 @@ def clean(
         products=lines.products(),
         contacts=latest_contacts(orders.table, as_of=as_of) if has_contacts(orders.table) else None,
         _lines=lines,
+    )
+    return _brought_over(cleaned) if lacks_for_counting(orders.table) else cleaned
+
+
+def _brought_over(cleaned: Cleaned) -> Cleaned:
+    """What is left per order and per customer, in our DuckDB; lines stay in their engine."""
+    return replace(
+        cleaned,
+        orders=bring_here(cleaned.orders),
+        returned=bring_here(cleaned.returned),
+        products=None if cleaned.products is None else bring_here(cleaned.products),
+        contacts=None if cleaned.contacts is None else bring_here(cleaned.contacts),
     )
 
 
@@ -186,7 +198,7 @@ class _Lines:
         self.near: ir.Table | None = None
         self.changed: ir.Table | None = None
         self.again: ir.Table | None = None
-        self.corrected: Any = None
+        self.corrected: ir.Table | None = None
 
     def tag(self, lines: ir.Table) -> ir.Table:
         """Add `_reason`: the number of the first rule that asks for a line, or `KEPT`."""
@@ -201,14 +213,14 @@ class _Lines:
         if not net:
             return
         measure = "quantity" if self.orders.has_product and self.orders.has_quantity else "amount"
-        pairs = returned_pairs(self.tagged, measure=measure, has_product=self.orders.has_product).cache()
+        pairs = keep(returned_pairs(self.tagged, measure=measure, has_product=self.orders.has_product))
         if not any_row(pairs):
             return
         self.pairs = pairs
-        near = numbered(self.tag(self._of_pairs(self.orders.table)))
+        near = numbered(self.tag(self._of_pairs(self.orders.table)), by=pairs.columns)
         near = near.filter(near["_reason"] == KEPT)  # only now: engines ask all lines for their reason first, else
         if self.copies is not None:
-            extra = surplus(near, self.copies, columns=self.columns).cache()
+            extra = keep(surplus(near, self.copies, columns=self.columns))
             near = near.anti_join(extra, "_id") if any_row(extra) else near
         net_lines = net_returns(near, measure=measure, has_product=self.orders.has_product)
         self.near, self.changed = near, near.drop("_reason").inner_join(net_lines, "_id")
@@ -237,7 +249,7 @@ class _Lines:
         keys = ["customer_id", "order_id"]
         gone = self.changed.filter(self.changed["_reason"] != KEPT).select(keys).distinct()
         long = grouped.filter((grouped["_reason"] == KEPT) & (grouped["first_at"].date() != grouped["last_at"].date()))
-        long = long.semi_join(gone, same(long, gone, keys)).select(keys).cache()
+        long = keep(long.semi_join(gone, same(long, gone, keys)).select(keys))
         if not any_row(long):
             return None
         left = self.kept()
@@ -285,7 +297,7 @@ class _Lines:
         if self.copies is not None:
             dropped = without(dropped, self.copies, columns=self.columns)
             if self.again is None:  # kept: engines work out all lines first where a query names them twice
-                self.again = self.tag(repeated(self.orders.table, self.copies, columns=self.columns)).cache()
+                self.again = keep(self.tag(repeated(self.orders.table, self.copies, columns=self.columns)))
             again = self.again.filter((self.again["_reason"] != KEPT) | (self.again["_place"] > 0))
             first = again["_place"] == 0
             if self.rules[0].name == "after as-of":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import reduce
+from operator import add
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -12,6 +13,7 @@ import ibis.expr.types as ir
 
 from regulars.cleaning.grouping import ORDER
 from regulars.cleaning.matching import can_hash, native, row_hash, same
+from regulars.keeping import keep, release
 
 __all__ = ["find_copies", "numbered", "repeated", "surplus", "without"]
 
@@ -38,7 +40,7 @@ def find_copies(
         Kept inside the engine, one row per such line: `ORDER`, its key (`_row`, a 64-bit hash of all columns; where the
         engine has none, all columns), `amount`, and `copies`, how often it stands.
     """
-    suspects = grouped.filter(grouped["_suspect"]).select("order_id").distinct().cache()
+    suspects = keep(grouped.filter(grouped["_suspect"]).select("order_id").distinct())
     near = tag(lines.semi_join(suspects, same(lines, suspects, ["order_id"])))
     if not can_hash(lines):
         found = near.group_by(*columns, "_reason").agg(copies=near.count())
@@ -53,19 +55,27 @@ def find_copies(
     return _finished(found.filter(found["copies"] > 1), suspects)
 
 
-def _finished(found: ir.Table, helper: Any) -> ir.Table:
+def _finished(found: ir.Table, helper: ir.Table) -> ir.Table:
     """Keep a result inside the engine, and give back what it was made with."""
-    kept = found.cache()
-    helper.release()
+    kept = keep(found)
+    release(helper)
     return kept
 
 
-def numbered(lines: ir.Table) -> ir.Table:
-    """Keep lines inside the engine, each with a number `_id`: its place in the table, where the engine knows that."""
+def numbered(lines: ir.Table, *, by: Sequence[str]) -> ir.Table:
+    """Keep lines inside the engine, each with an `_id`: its place in the table, where the engine knows that.
+
+    Elsewhere it is made of the columns `by`, texts, and of the place among the lines that have the same there, in the
+    order of all columns: an engine that works out a part again gives every line the `_id` that it had, and no line has
+    to stand in one row with all others.
+    """
     if lines.get_backend().has_operation(ops.RowID):
-        kept = lines.cache()
+        kept = keep(lines)
         return kept.mutate(_id=kept.rowid())
-    return lines.mutate(_id=ibis.row_number()).cache()
+    keys = [lines[name].fill_null("") for name in by]
+    place = ibis.row_number().over(group_by=keys, order_by=lines.columns)
+    parts = [piece for key in keys for piece in (key.length().cast("string"), ibis.literal(":"), key)]
+    return keep(lines.mutate(_id=reduce(add, parts, place.cast("string") + ":")))
 
 
 def without(lines: ir.Table, copies: ir.Table, *, columns: Sequence[str]) -> ir.Table:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from regulars.cleaning.matching import can_hash, native, row_hash, same
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED
+from regulars.keeping import keep
 from regulars.schema import MONEY
 
 __all__ = ["ORDER", "correct_orders", "count_losses", "group_orders", "number_countries"]
@@ -20,9 +19,9 @@ _MASKS = 3  # bit masks per order; an order in which no mask shows a bit twice h
 
 def number_countries(lines: ir.Table) -> ir.Table:
     """Number the countries by name, `_name` and `_number`: numbers are compared faster than texts."""
-    names = lines.select(_name="country").distinct().cache()
+    names = keep(lines.select(_name="country").distinct())
     names = names.filter(names["_name"].notnull())
-    return names.mutate(_number=ibis.row_number().over(order_by="_name").cast("int32")).cache()
+    return keep(names.mutate(_number=ibis.row_number().over(order_by="_name").cast("int32")))
 
 
 def group_orders(lines: ir.Table, *, with_copies: bool, countries: ir.Table | None) -> ir.Table:
@@ -109,7 +108,7 @@ def correct_orders(grouped: ir.Table, *, losses: ir.Table | None, days: ir.Table
     return orders.drop("lines")
 
 
-def count_losses(*, copies: ir.Table | None, changed: ir.Table | None) -> Any:
+def count_losses(*, copies: ir.Table | None, changed: ir.Table | None) -> ir.Table | None:
     """Lines and money that kept orders lose: `_gone`, of these `_bought` (purchases taken back), and `_money`.
 
     Parameters
@@ -121,7 +120,7 @@ def count_losses(*, copies: ir.Table | None, changed: ir.Table | None) -> Any:
 
     Returns
     -------
-    ibis.CachedTable or None
+    ibis.Table or None
         One row per order that loses something, kept inside the engine.
     """
     parts = []
@@ -145,7 +144,7 @@ def count_losses(*, copies: ir.Table | None, changed: ir.Table | None) -> Any:
     lost = lost.group_by("customer_id", "order_id").agg(
         _gone=lost["_gone"].sum(), _bought=lost["_bought"].sum(), _money=lost["_money"].sum()
     )
-    return lost.cache()
+    return keep(lost)
 
 
 def _loss(table: ir.Table, *, gone: ir.Value, bought: ir.Value, money: ir.Value) -> ir.Table:

@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED
+from regulars.keeping import keep, release
 from regulars.schema import MONEY
 
 __all__ = ["net_returns", "returned_pairs"]
@@ -45,7 +46,7 @@ def net_returns(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table
     narrow = lines.select(
         "_id", "ordered_at", "order_id", "unit_price", "quantity", "amount", **keys, _q=lines[measure], _price=price
     )
-    first = _undo(narrow.mutate(_whole=narrow["_q"]), by=[*keys, "_price"]).cache()
+    first = keep(_undo(narrow.mutate(_whole=narrow["_q"]), by=[*keys, "_price"]))
     open_pairs = first.filter((first["_whole"] < 0) & (first["_q"] < 0)).select(*keys).distinct()
     again = _undo(first.semi_join(open_pairs, list(keys)), by=list(keys))
     done = first.anti_join(open_pairs, list(keys)).union(again.select(first.columns))
@@ -67,8 +68,8 @@ def net_returns(lines: ir.Table, *, measure: str, has_product: bool) -> ir.Table
         _undone_quantity=bought.ifelse(done["quantity"] - quantity, 0).cast(MONEY),
         _unmatched=bought.ifelse(0, -value).cast(MONEY),
     )
-    changed = changed.cache()
-    first.release()
+    changed = keep(changed)
+    release(first)
     return changed
 
 
@@ -85,6 +86,7 @@ def _undo(lines: ir.Table, *, by: Sequence[str]) -> ir.Table:
         lines["_q"].abs(),  # small ones first, purchases and returns
         lines["unit_price"],
         lines["amount"],
+        lines["_id"],
     ]
     past = ibis.window(group_by=list(by), order_by=order, preceding=(None, 0))
     lines = lines.mutate(_run=lines["_q"].sum().over(past))

@@ -11,6 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from regulars.errors import OptionError, listed
+from regulars.keeping import keep
 from regulars.reading import Orders
 
 __all__ = ["KEPT", "RETURN", "RETURNED", "Returns", "Rule", "rules_for"]
@@ -122,7 +123,7 @@ def _no_amount(orders: Orders) -> Callable[[ir.Table], ir.BooleanValue]:
 def _no_product(orders: Orders) -> Callable[[ir.Table], ir.BooleanValue]:
     """Find the codes of this source that are no products, so that lines are compared with a few texts; two queries."""
     layout = orders.layout
-    codes = orders.table.select("product_id").distinct().cache()  # an engine would ask every line, else
+    codes = keep(orders.table.select("product_id").distinct())  # an engine would ask every line, else
     services = codes.filter(_is_service(codes, layout.non_products, layout.non_product_prefixes))
     found = sorted(services.to_pyarrow()["product_id"].to_pylist())
     return lambda t: t["product_id"].isin(found) if found else ibis.literal(False)

@@ -18,9 +18,12 @@ from regulars.cli.options import (
     AsOf,
     Currency,
     DayFirst,
+    Engine,
+    EngineName,
     Horizon,
     LayoutName,
     Map,
+    Master,
     MemoryLimit,
     OnReturns,
     OnUnreadable,
@@ -35,7 +38,7 @@ from regulars.cli.options import (
     Unreadable,
     columns_of,
     day_of,
-    engine,
+    engine_words,
     machine_options,
     planned,
     print_json,
@@ -106,6 +109,8 @@ def check(
     memory_limit: MemoryLimit = None,
     threads: Threads = None,
     temp_dir: TempDir = None,
+    engine: EngineName = Engine.duckdb,
+    master: Master = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at a file: which column is what, and what cleaning would set aside. Writes nothing."""
@@ -114,9 +119,9 @@ def check(
     from regulars.reading import read
 
     reading = reading_options(layout, sheet, dayfirst, currency, unreadable, query=query)
-    machine = machine_options(memory_limit, threads, temp_dir)
+    machine = machine_options(memory_limit, threads, temp_dir, engine, master)
     made = planned(source, machine, stages=("Reading", "Cleaning"))
-    with progress.stages(made, quiet=as_json) as tell, engine(machine):
+    with progress.stages(made, quiet=as_json) as tell, engine_words(machine):
         tell("Reading", 0, 0)
         orders = read(source, columns=columns_of(map_), **reading, **machine)
         tell("Cleaning", 0, 0)
@@ -170,6 +175,8 @@ def segment(
     memory_limit: MemoryLimit = None,
     threads: Threads = None,
     temp_dir: TempDir = None,
+    engine: EngineName = Engine.duckdb,
+    master: Master = None,
     customers_csv: Annotated[
         bool | None,
         typer.Option(
@@ -200,11 +207,11 @@ def segment(
         "all_products": all_products,
         "as_of": day_of(as_of),
     }
-    machine = machine_options(memory_limit, threads, temp_dir)
+    machine = machine_options(memory_limit, threads, temp_dir, engine, master)
     made = planned(source, machine, output=output, figures=figures, report=report, backtest=backtest)
     if made is not None and not as_json:
         screens.show_plan(source, made)
-    with progress.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, engine(machine):
+    with progress.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, engine_words(machine):
         wanted = {"customers_csv": customers_csv, "figures": figures, "report": report}
         result, orders = _run(source, place, tell, options | machine, **wanted)
     if not as_json:
@@ -228,6 +235,8 @@ def assign(
     memory_limit: MemoryLimit = None,
     threads: Threads = None,
     temp_dir: TempDir = None,
+    engine: EngineName = Engine.duckdb,
+    master: Master = None,
     as_json: AsJson = False,
 ) -> None:
     """Label the customers of a file with the segments of an earlier run."""
@@ -238,9 +247,9 @@ def assign(
 
     learned = load_model(model)
     reading = reading_options(layout, sheet, dayfirst, currency, unreadable, query=query)
-    machine = machine_options(memory_limit, threads, temp_dir)
+    machine = machine_options(memory_limit, threads, temp_dir, engine, master)
     made = planned(source, machine, output=output, stages=("Reading", "Assigning", "Writing customers"))
-    with progress.stages(made, quiet=as_json) as tell, engine(machine):
+    with progress.stages(made, quiet=as_json) as tell, engine_words(machine):
         tell("Reading", 0, 0)
         orders = read(source, columns=columns_of(map_), **reading, **machine)
         tell("Assigning", 0, 0)

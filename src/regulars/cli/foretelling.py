@@ -18,9 +18,12 @@ from regulars.cli.options import (
     AsOf,
     Currency,
     DayFirst,
+    Engine,
+    EngineName,
     Horizon,
     LayoutName,
     Map,
+    Master,
     MemoryLimit,
     OnReturns,
     OnUnreadable,
@@ -35,7 +38,7 @@ from regulars.cli.options import (
     Unreadable,
     columns_of,
     day_of,
-    engine,
+    engine_words,
     machine_options,
     planned,
     print_json,
@@ -89,15 +92,17 @@ def backtest(
     memory_limit: MemoryLimit = None,
     threads: Threads = None,
     temp_dir: TempDir = None,
+    engine: EngineName = Engine.duckdb,
+    master: Master = None,
     as_json: AsJson = False,
 ) -> None:
     """Did segments mean anything? Hold those of the past against what came after. Writes nothing."""
     from regulars import pipeline
     from regulars.cli import outlooks, progress
 
-    machine = machine_options(memory_limit, threads, temp_dir)
+    machine = machine_options(memory_limit, threads, temp_dir, engine, master)
     made = planned(source, machine, stages=("Reading", "Cleaning", "Back-testing", "Forecasting"))
-    with progress.stages(made, quiet=as_json) as tell, engine(machine):
+    with progress.stages(made, quiet=as_json) as tell, engine_words(machine):
         found = pipeline.backtest(
             source,
             horizon_days=horizon,
@@ -143,13 +148,15 @@ def value(
     memory_limit: MemoryLimit = None,
     threads: Threads = None,
     temp_dir: TempDir = None,
+    engine: EngineName = Engine.duckdb,
+    master: Master = None,
     as_json: AsJson = False,
 ) -> None:
     """Forecast what every customer will bring, beside how the same forecast did in the past."""
     from regulars import pipeline, writing
     from regulars.cli import outlooks, progress
 
-    machine = machine_options(memory_limit, threads, temp_dir)
+    machine = machine_options(memory_limit, threads, temp_dir, engine, master)
     made = planned(
         source,
         machine,
@@ -159,7 +166,7 @@ def value(
     with (
         progress.stages(made, quiet=as_json) as tell,
         writing.open_folder(output, made_by="value") as place,
-        engine(machine),
+        engine_words(machine),
     ):
         found = pipeline.value(
             source,

@@ -15,8 +15,11 @@ from regulars.cli.options import (
     AsJson,
     Currency,
     DayFirst,
+    Engine,
+    EngineName,
     LayoutName,
     Map,
+    Master,
     MemoryLimit,
     OnUnreadable,
     Sheet,
@@ -26,7 +29,7 @@ from regulars.cli.options import (
     Unreadable,
     columns_of,
     day_of,
-    engine,
+    engine_words,
     machine_options,
     planned,
     print_json,
@@ -206,6 +209,8 @@ def measure(
     memory_limit: MemoryLimit = None,
     threads: Threads = None,
     temp_dir: TempDir = None,
+    engine: EngineName = Engine.duckdb,
+    master: Master = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a campaign: later orders of those who got it against those of the control group. Writes nothing."""
@@ -213,9 +218,9 @@ def measure(
     from regulars.cli import campaigns, progress
 
     record = audiences.load_record(exported)
-    machine = machine_options(memory_limit, threads, temp_dir)
+    machine = machine_options(memory_limit, threads, temp_dir, engine, master)
     made = planned(source, machine, stages=("Reading", "Cleaning"))
-    with progress.stages(made, quiet=as_json) as tell, engine(machine):
+    with progress.stages(made, quiet=as_json) as tell, engine_words(machine):
         tell("Reading", 0, 0)
         found = audiences.measure_campaign(
             record,

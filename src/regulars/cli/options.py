@@ -33,6 +33,13 @@ class Unreadable(StrEnum):
     set_aside = "set-aside"
 
 
+class Engine(StrEnum):
+    """What reads the source and does the work."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
+
 class ScaleName(StrEnum):
     """Names of the scales, as in `clustering.SCALES`."""
 
@@ -122,6 +129,17 @@ TempDir = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+EngineName = Annotated[
+    Engine, typer.Option("--engine", help="What reads files and does the work.", rich_help_panel=MACHINE)
+]
+Master = Annotated[
+    str | None,
+    typer.Option(
+        help="Cluster for --engine spark, such as spark://host:7077; default: all cores of this machine.",
+        show_default=False,
+        rich_help_panel=MACHINE,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.", rich_help_panel=OUTPUT)]
 RunFolder = Annotated[
     Path,
@@ -144,7 +162,7 @@ def planned(
     from regulars import planning
     from regulars.reading import estimate_size
 
-    size = estimate_size(source)
+    size = None if machine.get("engine") == Engine.spark.value else estimate_size(source)
     if size is None:
         return None
     left_out = {"Drawing": not figures, "Making the report": not report, "Back-testing": not backtest}
@@ -174,12 +192,15 @@ def reading_options(
     }
 
 
-def machine_options(memory_limit: str | None, threads: int | None, temp_dir: Path | None) -> dict[str, Any]:
-    """Options of the machine."""
-    return {"memory_limit": memory_limit, "threads": threads, "temp_dir": temp_dir}
+def machine_options(
+    memory_limit: str | None, threads: int | None, temp_dir: Path | None, engine: Engine, master: str | None
+) -> dict[str, Any]:
+    """Options of the machine, or of the cluster."""
+    own = {"memory_limit": memory_limit, "threads": threads, "temp_dir": temp_dir}
+    return own | {"engine": engine.value, "master": master}
 
 
-def engine(machine: dict[str, Any]) -> AbstractContextManager[None]:
+def engine_words(machine: dict[str, Any]) -> AbstractContextManager[None]:
     """A context in which the engine's troubles with the machine are told in plain words."""
     return in_plain_words(memory_limit=machine["memory_limit"], temp_dir=machine["temp_dir"])
 

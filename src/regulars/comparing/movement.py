@@ -17,6 +17,7 @@ from regulars.comparing.joining import common_order, count_flows, meet, nodes_of
 from regulars.comparing.sides import Asked, Side, brought, count_side, judge, learn_side, places_of
 from regulars.comparing.words import say
 from regulars.errors import NotEnoughDataError, OptionError, listed
+from regulars.keeping import keep
 from regulars.model import SegmentModel
 from regulars.profiling import Segment, load_actions
 from regulars.reading import Orders, read
@@ -205,7 +206,7 @@ def compare_runs(earlier: Run, later: Run, *, cuts: Literal["earlier", "later", 
 
 def _movement(earlier: Side, later: Side, *, cuts: str, currency: str | None, notes: tuple[str, ...]) -> Movement:
     """Compare two sides in one engine; three queries."""
-    people = meet(earlier, later).cache()
+    people = keep(meet(earlier, later))
     found = {by: _moves(people, earlier, later, by=by, cuts=cuts, currency=currency) for by in GROUPINGS}
     everyone = found["groups"]
     known = everyone.total()

@@ -17,6 +17,7 @@ from regulars.cleaning import Cleaned, Returns, Rule, clean
 from regulars.clustering import AutoKMeans
 from regulars.errors import NotEnoughDataError
 from regulars.features import build_rfm, find_gaps, purchase_gaps
+from regulars.keeping import keep
 from regulars.model import SegmentModel
 from regulars.profiling import Action, Segment, measure_gaps, name_segments, profile_segments, with_value_percentile
 from regulars.reading import Orders
@@ -80,7 +81,7 @@ def count_side(orders: Orders, day: date, asked: Asked) -> tuple[Cleaned, ir.Tab
         replace(orders, table=before), returns=asked.returns, all_products=asked.all_products, rules=asked.rules
     )
     people = with_value_percentile(build_rfm(cleaned, as_of=day))
-    return cleaned, people.cache()
+    return cleaned, keep(people)
 
 
 def learn_side(source: str, cleaned: Cleaned, people: ir.Table, *, day: date, asked: Asked) -> Side:
@@ -144,4 +145,4 @@ def brought(people: ir.Table, engine: Any, names: Sequence[str]) -> ir.Table:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "customers.parquet"
         people.to_parquet(path)
-        return engine.read_parquet(path).cache()
+        return keep(engine.read_parquet(path))

@@ -12,6 +12,7 @@ from regulars.backtesting import Backtest, PastOptions, look_back_all, rehearse
 from regulars.cleaning import Cleaned, Returns, Rule, clean
 from regulars.errors import OptionError, listed
 from regulars.features import build_histories, build_rfm
+from regulars.keeping import keep
 from regulars.pipeline.ahead import describe, learn_forecaster
 from regulars.pipeline.facts import Valuation, check_horizon, check_k
 from regulars.reading import Orders, read
@@ -162,9 +163,9 @@ def value(
     test = history.test_forecasts()
     people = build_rfm(cleaned, as_of=day)
     histories = build_histories(cleaned, as_of=day)
-    people = people.inner_join(histories, "customer_id").cache()
+    people = keep(people.inner_join(histories, "customer_id"))
     forecaster, learned = learn_forecaster(people, history, test, margin=margin, discount=discount)
-    forecast = forecaster.forecast(people).cache()
+    forecast = keep(forecaster.forecast(people))
     everyone = describe(forecast.mutate(segment_id=0), learned, test, as_of=day)
     return Valuation(
         source=orders.source,

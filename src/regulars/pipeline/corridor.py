@@ -19,6 +19,7 @@ from regulars.clustering import AutoKMeans
 from regulars.errors import OptionError
 from regulars.features import build_features, build_histories, find_gaps, purchase_gaps
 from regulars.forecasting import Forecaster
+from regulars.keeping import keep, release
 from regulars.model import SegmentModel
 from regulars.pipeline.ahead import Ahead, describe, learn_forecaster, look_ahead
 from regulars.pipeline.facts import Assignment, Options, Sample, Segmentation, check_horizon, check_k
@@ -78,7 +79,7 @@ def segment(
         Called with the stage in words, steps done and steps in all.
     **more
         Fields of `Options`, and reading options: `layout`, `sheet`, `query`, `dayfirst`, `currency`, `unreadable`,
-        `memory_limit`, `threads`, `temp_dir`.
+        `memory_limit`, `threads`, `temp_dir`, `engine`, `master`.
 
     Returns
     -------
@@ -107,14 +108,12 @@ def segment(
     cleaned = clean(orders, returns=asked.returns, all_products=asked.all_products, as_of=asked.as_of, rules=rules)
     as_of = asked.as_of or cleaned.audit.last_day + timedelta(days=1)
     tell("Counting per customer", 0, 0)
-    between = find_gaps(cleaned).cache()
-    products = None if cleaned.products is None else cleaned.products.cache()  # the heaviest count, on its own
+    between = keep(find_gaps(cleaned))
+    products = None if cleaned.products is None else keep(cleaned.products)  # the heaviest count, on its own
     counted = build_features(replace(cleaned, products=products), as_of=as_of, gaps=between)
-    people = with_value_percentile(counted).cache()
+    people = keep(with_value_percentile(counted))
     gaps = measure_gaps(purchase_gaps(between))
-    for done in (between, products):
-        if done is not None:
-            done.release()
+    release(between, products)
     cuts = learn_cuts(people, levels=pack.levels, recency_days=pack.recency_days)
     n_jobs = reading.get("threads") or -1
     ahead = look_ahead(orders, cleaned, as_of=as_of, options=asked, rules=rules, n_jobs=n_jobs, progress=tell)
@@ -180,13 +179,13 @@ def assign(
         Day from which recency is counted; default: the day after the last day of the source.
     **reading
         Reading options: `layout`, `sheet`, `query`, `dayfirst`, `currency`, `unreadable`, `memory_limit`, `threads`,
-        `temp_dir`.
+        `temp_dir`, `engine`, `master`.
     """
     orders = source if isinstance(source, Orders) else read(source, columns=columns, **reading)
     cleaned = clean(orders, returns=model.returns, all_products=model.all_products, as_of=as_of)  # type: ignore[arg-type]
     day = as_of or cleaned.audit.last_day + timedelta(days=1)
     people = build_features(cleaned, as_of=day)
-    labelled = _ordered(model.assign(people)).cache()
+    labelled = keep(_ordered(model.assign(people)))
     table = labelled.group_by("segment_id", "segment").agg(n=labelled.count(), revenue=labelled["monetary"].sum())
     rows = table.order_by("segment_id").to_pyarrow().to_pylist()
     return Assignment(
@@ -205,6 +204,7 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 READING_OPTIONS = (
     "layout", "sheet", "query", "dayfirst", "currency", "unreadable", "memory_limit", "threads", "temp_dir",
+    "engine", "master",
 )  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options,
 
 def _kept(table: ir.Table, customers: int) -> ir.Table:
     """Keep a table of customers inside the engine, unless these are so many that working it out again takes less."""
-    return table if many(customers) else table.cache()
+    return table if many(customers) else keep(table)
 
 
 def _ordered(labelled: ir.Table) -> ir.Table:
@@ -272,7 +272,7 @@ def _described(
     labelled = model.label(numbered.drop("segment_id"))
     outlook = None
     if ahead.rehearsal is not None and backtest is not None:
-        histories = build_histories(cleaned, as_of=model.as_of).cache()
+        histories = keep(build_histories(cleaned, as_of=model.as_of))
         forecaster, value = learn_forecaster(histories, ahead.rehearsal.history, backtest.forecasts)
         labelled = _kept(_with_forecast(labelled, histories, forecaster), count)
         limit = at_risk_limit(labelled)

@@ -14,6 +14,7 @@ import ibis
 
 from regulars.errors import SourceError, listed
 from regulars.reading.addresses import is_database, without_secrets
+from regulars.reading.bringing import lacks_for_cleaning
 from regulars.reading.cells import Opened, Part, append, count, name_of, same_columns
 from regulars.reading.connecting import connect
 from regulars.reading.databases import open_database
@@ -34,10 +35,18 @@ TEXT = (".csv", ".tsv", ".tab", ".txt", ".psv", ".dat")
 PARQUET = (".parquet", ".pq")
 WORKBOOK = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 ALLOWED = (*TEXT, *PARQUET, *WORKBOOK)
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 def open_source(
-    source: object, *, sheet: str | None = None, query: str | Path | None = None, told: Machine, known: Known
+    source: object,
+    *,
+    sheet: str | None = None,
+    query: str | Path | None = None,
+    told: Machine,
+    known: Known,
+    spark: bool = False,
+    master: str | None = None,
 ) -> Opened:
     """Open whatever the user has.
 
@@ -56,6 +65,8 @@ def open_source(
         What our own DuckDB may use.
     known
         Recognises the columns of a header: None where needed ones are missing.
+    spark, master
+        Whether Spark opens files, and on which cluster.
 
     Errors
     ------
@@ -65,14 +76,40 @@ def open_source(
     if query is not None or is_database(source):
         return open_database(source, query=query, told=told)
     if isinstance(source, ibis.Table):
-        name = getattr(source.op(), "name", "the Ibis table")
-        return Opened(table=source, source=name, fingerprint=str)
+        return _open_table(source, told=told)
     if isinstance(source, str | Path):
+        if spark:
+            return _open_with_spark(str(source), master=master, known=known)
         return _open_files(str(source), sheet=sheet, told=told, known=known)
     return _open_frame(source, told=told)
 
 
-def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) -> Opened:
+def _open_table(source: ibis.Table, *, told: Machine) -> Opened:
+    """An Ibis table stays where it is, unless its engine cannot clean order lines."""
+    name, engine = getattr(source.op(), "name", "the Ibis table"), source.get_backend()
+    if engine.name == "pyspark":
+        from regulars.reading.spark import refuse_connect
+
+        refuse_connect(engine)
+    if not (lacking := lacks_for_cleaning(source)):
+        return Opened(table=source, source=name, fingerprint=str)
+    opened = _open_frame(source.to_pyarrow(), told=told)
+    rows = opened.parts[0].rows
+    note = f"{engine.name} has no {' and no '.join(lacking)}: all order lines ({rows:,}) were brought over into DuckDB."
+    return replace(opened, source=name, notes=(note,))
+
+
+def _open_with_spark(source: str, *, master: str | None, known: Known) -> Opened:
+    from regulars.reading.spark import open_with_spark
+
+    if _ADDRESS.match(source):
+        return replace(open_with_spark(source, (), kind="parquet", master=master, known=known), source=source)
+    paths, kind, name = _files_of(source)
+    return replace(open_with_spark(source, paths, kind=kind, master=master, known=known), source=name)
+
+
+def _files_of(source: str) -> tuple[list[Path], str, str]:
+    """The files of a source, which must be of one kind and can be opened; that kind; and a name for people."""
     paths = paths_of(source)
     kinds = {kind_of(path) for path in paths}
     if len(kinds) > 1:
@@ -89,8 +126,12 @@ def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) 
                 f"{path.name} cannot be opened: {error.strerror or error}.",
                 hint="Check that you may read it and that no program holds it.",
             ) from error
-    name = paths[0].name if len(paths) == 1 else f"{source} ({len(paths)} files)"
-    match kinds.pop():
+    return paths, kinds.pop(), paths[0].name if len(paths) == 1 else f"{source} ({len(paths)} files)"
+
+
+def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) -> Opened:
+    paths, kind, name = _files_of(source)
+    match kind:
         case "text":
             found = open_text(paths, told=told, known=known)
         case "parquet":
@@ -102,7 +143,7 @@ def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) 
 
 def paths_of(source: str) -> list[Path]:
     """The files that a path, folder or pattern stands for, by name; hidden ones are left alone."""
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", source):
+    if _ADDRESS.match(source):
         raise SourceError(
             f"{without_secrets(source)!r} is an address: downloads are not supported yet.", hint="Save the file first."
         )

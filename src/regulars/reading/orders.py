@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import ibis
 from ibis.common.exceptions import OperationNotDefinedError, UnsupportedOperationError
 
 from regulars.errors import ColumnError, OptionError, SourceError
+from regulars.keeping import keep
+from regulars.reading.addresses import is_database
 from regulars.reading.arranging import arrange
+from regulars.reading.bringing import lacks_for_counting
 from regulars.reading.connecting import forget_order, machine
 from regulars.reading.exports import Layout, load_layout
 from regulars.reading.opening import drop, open_source
@@ -18,13 +22,14 @@ from regulars.reading.understanding import understand
 from regulars.schema import Columns
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     import ibis.expr.types as ir
 
     from regulars.reading.recognising import Recognised
 
     Unreadable = Literal["error", "set_aside"]
+    Engine = Literal["duckdb", "spark"]
 
 UNABLE = (OperationNotDefinedError, UnsupportedOperationError, NotImplementedError)
 
@@ -109,6 +114,8 @@ def read(
     memory_limit: str | None = None,
     threads: int | None = None,
     temp_dir: str | Path | None = None,
+    engine: Engine = "duckdb",
+    master: str | None = None,
 ) -> Orders:
     r"""Read order lines from a file, a folder, a frame or an Ibis table.
 
@@ -144,6 +151,12 @@ def read(
     temp_dir
         The folder for what does not fit into memory; `None` takes the system's. The files lie in a folder of
         their own, which nobody else can open and which is removed at the end.
+    engine
+        What reads files and does the work: ``"duckdb"`` in this process, or ``"spark"``, for CSV and Parquet, also at an
+        address such as ``s3a://bucket/lines``.
+    master
+        The cluster of Spark, such as ``spark://host:7077``; `None` takes the session that is open, else all cores of
+        this machine (``local[*]``).
 
     Returns
     -------
@@ -200,12 +213,12 @@ def read(
             hint="Choose 'error' or 'set_aside'.",
         )
     given = {"memory_limit": memory_limit, "threads": threads, "temp_dir": temp_dir}
-    foreign = isinstance(source, ibis.Table)
-    if foreign and (said := [name for name, value in given.items() if value is not None]):
-        raise OptionError(
-            f"{said[0]} has no meaning for an Ibis table: its engine is yours.",
-            hint="Set it where you connect to the engine, and leave it out here.",
+    foreign, spark = isinstance(source, ibis.Table), engine == "spark"
+    if foreign:
+        _refuse(
+            given | {"engine": engine if spark else None, "master": master}, what="an Ibis table: its engine is yours"
         )
+    _check_engine(source, engine=engine, master=master, query=query, given=given)
     told = machine(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
     mapped = columns or Columns()
     chosen = None if layout is None else load_layout(layout)
@@ -216,7 +229,7 @@ def read(
         except ColumnError:
             return None
 
-    opened = open_source(source, sheet=sheet, query=query, told=told, known=known)
+    opened = open_source(source, sheet=sheet, query=query, told=told, known=known, spark=spark, master=master)
     found = recognise(opened.table.columns, columns=mapped, layout=chosen, source=opened.source)
     opened = arrange(opened, found)
     try:
@@ -227,11 +240,25 @@ def read(
             f"{engine}, the engine of {opened.source}, cannot read dates or numbers from text.",
             hint="Cast the date to timestamp and the numbers to decimal in the table, then read it.",
         ) from error
+    except Exception as error:  # of Java, where Spark reads text
+        if spark and "MALFORMED" in str(error):
+            raise SourceError(
+                f"A line of {opened.source} has more or fewer cells than the header.",
+                hint="A cell may contain the delimiter without quotation marks; without --engine spark the line is named.",
+            ) from error
+        raise
     drop(opened)
-    if not foreign:
+    if spark and opened.delimiter is not None:  # text: read once, and kept by the executors
+        lines = replace(lines, table=keep(lines.table))
+    if opened.copied or not (foreign or spark):
         forget_order(opened.table.get_backend())
     fields = {match.field for match in found.matches}
     table, notes = lines.table, [*opened.notes, *found.notes, *lines.notes]
+    if lacking := lacks_for_counting(table):
+        engine = table.get_backend().name
+        notes.append(
+            f"{engine} has no {' and no '.join(lacking)}: lines are cleaned there, and orders are brought over into DuckDB."
+        )
     if "product" in fields and "product_id" not in fields:
         table = table.mutate(product_id=table["product"])
         notes.append("There is no product code: the product's name stands in for it.")
@@ -249,3 +276,30 @@ def read(
         currency=lines.currency,
         notes=tuple(notes),
     )
+
+
+def _refuse(given: Mapping[str, object], *, what: str) -> None:
+    """Refuse options that mean nothing for a source or an engine."""
+    if said := [name for name, value in given.items() if value is not None]:
+        raise OptionError(
+            f"{said[0]} has no meaning for {what}.",
+            hint="Set it where you connect to the engine, and leave it out here.",
+        )
+
+
+def _check_engine(
+    source: object, *, engine: str, master: str | None, query: object, given: Mapping[str, object]
+) -> None:
+    """Refuse an engine that does not exist, or that cannot open the source."""
+    if engine not in ("duckdb", "spark"):
+        raise OptionError(f"There is no engine {engine!r}.", hint="Choose 'duckdb' or 'spark'.")
+    if engine == "duckdb":
+        if master is not None:
+            raise OptionError("A master was given, but no Spark.", hint="Add --engine spark (engine='spark').")
+        return
+    _refuse(given, what="Spark: it is told in spark-defaults.conf (spark.executor.memory, spark.local.dir)")
+    if query is not None or is_database(source) or not isinstance(source, str | Path):
+        raise OptionError(
+            "Spark reads files and folders, and this is none.",
+            hint="Leave the engine out, or give a table of your session: ibis.pyspark.connect(session).table(NAME).",
+        )
