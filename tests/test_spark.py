@@ -18,8 +18,8 @@ import pytest
 import regulars as rg
 from published import assert_figures_of_the_real_file
 from regulars.cli import main
-from regulars.cli.failures import in_plain_words
 from regulars.errors import MachineError, OptionError, SourceError
+from regulars.failures import in_plain_words
 from regulars.reading import spark
 from regulars.schema import SCORES
 

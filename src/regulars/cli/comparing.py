@@ -19,8 +19,11 @@ from regulars.cli.options import (
     AsJson,
     Currency,
     DayFirst,
+    Engine,
+    EngineName,
     LayoutName,
     Map,
+    Master,
     MemoryLimit,
     OnReturns,
     OnUnreadable,
@@ -32,7 +35,7 @@ from regulars.cli.options import (
     Threads,
     Unreadable,
     columns_of,
-    engine,
+    engine_words,
     machine_options,
     planned,
     print_json,
@@ -122,15 +125,17 @@ def compare(
     memory_limit: MemoryLimit = None,
     threads: Threads = None,
     temp_dir: TempDir = None,
+    engine: EngineName = Engine.duckdb,
+    master: Master = None,
     as_json: AsJson = False,
 ) -> None:
     """Who moved between two dates or two runs, and why: the customer changed, or the cut points moved."""
     from regulars import comparing
     from regulars.cli import progress
 
-    machine = machine_options(memory_limit, threads, temp_dir)
+    machine = machine_options(memory_limit, threads, temp_dir, engine, master)
     if dates is None:
-        with engine(machine):
+        with engine_words(machine):
             found = comparing.compare_runs(*_runs(what), cuts=cuts.value)
             _hand_out(found, by.value, output, as_json=as_json)
         return
@@ -140,7 +145,7 @@ def compare(
             hint="Give one source with --dates, or two run folders without.",
         )
     made = planned(what[0], machine, stages=STAGES)
-    with progress.stages(made, quiet=as_json) as tell, engine(machine):
+    with progress.stages(made, quiet=as_json) as tell, engine_words(machine):
         found = comparing.compare(
             what[0],
             dates=(dates[0].date(), dates[1].date()),
