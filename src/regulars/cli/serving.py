@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from regulars.cli.commands import app
 from regulars.errors import OptionError
+from regulars.failures import Stopped
 
 
 @app.command()
@@ -41,13 +43,15 @@ def serve(
         Doorman(Workspace(workspace)).set_password(password)
         typer.echo(f"The password of {workspace} is set. Next: regulars serve {workspace}")
         return
-    run_server(
-        workspace,
-        host=host,
-        port=port,
-        names=tuple(name or ()),
-        upload_limit=upload_limit * 1_000_000,
-        at_once=at_once,
-        browse=browser,
-        say=typer.echo,
-    )
+    with suppress(Stopped):  # Ctrl-C is how a server ends
+        run_server(
+            workspace,
+            host=host,
+            port=port,
+            names=tuple(name or ()),
+            upload_limit=upload_limit * 1_000_000,
+            at_once=at_once,
+            browse=browser,
+            say=typer.echo,
+        )
+    typer.echo("The server has stopped.")
