@@ -27,7 +27,7 @@ def load_postgres(source: Path) -> None:
 
     lines = duckdb.connect()
     lines.execute(f"CREATE VIEW lines AS FROM '{source}'")
-    columns = lines.execute("SELECT column_name, data_type FROM (DESCRIBE lines)").fetchall()
+    columns = lines.execute("SELECT column_name, column_type FROM (DESCRIBE lines)").fetchall()
     kinds = {name: "timestamp" if kind.startswith("TIMESTAMP") else KINDS.get(kind, "text") for name, kind in columns}
     with psycopg.connect(postgres_address() or "") as con:
         con.execute(f"DROP TABLE IF EXISTS {TABLE}")
