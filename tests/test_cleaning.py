@@ -159,7 +159,9 @@ def test_lines_on_or_after_as_of_are_cut_and_counted_first(shop):
     cleaned = rg.clean(orders, as_of=date(2024, 1, 3))
 
     assert taken(cleaned) == {"after as-of": (4, money("22.50"))}
-    assert [line.rule for line in cleaned.audit.lines[:3]] == ["raw", "after as-of", "duplicate"]
+    assert [(line.rule, line.orders_left, line.customers_left) for line in cleaned.audit.lines[:3]] == [
+        ("raw", 4, 1), ("after as-of", 1, 1), ("duplicate", 1, 1),
+    ]  # fmt: skip
     assert Counter(cleaned.set_aside.to_pyarrow()["reason"].to_pylist()) == {"after as-of": 4}
 
 
@@ -505,6 +507,9 @@ def test_every_row_and_every_penny_is_accounted_for(shop, lines, source, returns
     after = cleaned.table.to_pyarrow().to_pylist()
     aside = cleaned.set_aside.to_pyarrow().to_pylist()
     assert audit.reconciles
+    for name in ("rows_left", "orders_left", "customers_left"):  # no rule brings anything back
+        left = [getattr(line, name) for line in audit.lines]
+        assert left == sorted(left, reverse=True)
     assert audit.raw.rows_left == len(before)
     assert audit.raw.amount_left == sum((row["amount"] or 0) for row in before)
     assert audit.kept.rows_left == len(after)

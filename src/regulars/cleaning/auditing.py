@@ -275,12 +275,13 @@ def _line(step: _Step, *, rows: int, amount: Decimal) -> AuditLine:
 def _after(
     before: AuditLine, step: _Step, *, rows: int, amount: Decimal, survivors: dict[str, dict[int, int]]
 ) -> AuditLine:
-    """Audit line of a step, given the line before it."""
+    """Audit line of a step, given the line before it; a copy takes no order and no customer with it."""
     left = {name: sum(n for last, n in counts.items() if last > step[2]) for name, counts in survivors.items()}
+    copied = step[0] == "duplicate"
     return replace(
         _line(step, rows=rows, amount=amount),
         rows_left=before.rows_left - rows,
         amount_left=before.amount_left - amount,
-        orders_left=left["order_id"],
-        customers_left=left["customer_id"],
+        orders_left=before.orders_left if copied else left["order_id"],
+        customers_left=before.customers_left if copied else left["customer_id"],
     )
