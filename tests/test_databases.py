@@ -247,8 +247,9 @@ def test_segments_are_the_same(engine, on_engine, expected):
         assert theirs == ours | {"distance": pytest.approx(ours["distance"], rel=1e-9)}
 
 
-def test_postgres_does_a_whole_run_inside(on_engine, lines, sample_result):
-    result = rg.segment(on_engine("postgres", lines))
+def test_postgres_does_a_whole_run_inside(postgres, ask, lines, sample_result):
+    fill(postgres, "order_lines", lines)
+    result = rg.segment(f"{postgres}?table=order_lines", engine="database")
     shown = ["customer_id", "monetary", *SCORES, "segment_id", "segment"]
     assert result.customers.get_backend().name == "postgres"
     assert result.choice == sample_result.choice
@@ -333,6 +334,18 @@ def test_customers_get_the_same_segments(shop_url, expected):
     found = rg.assign(f"{shop_url}?table=order_lines", model)
     shown = ["customer_id", "recency_days", "frequency", "monetary", *SCORES, "segment_id", "segment"]
     assert rows(found.customers.select(shown)) == rows(model.assign(people).select(shown))
+
+
+def test_the_work_stays_in_the_database_where_it_is_asked_to(files):
+    orders = rg.read(f"duckdb:///{files}/shop.duckdb?table=order_lines", engine="database")
+    assert orders.table.get_backend().con.execute("SELECT current_database()").fetchone() == ("shop",)
+    assert orders.source == "order_lines in the DuckDB database shop.duckdb"
+    with pytest.raises(SourceError, match="cannot be read"):
+        rg.read(f"duckdb:///{files}/shop.duckdb?table=nothing", engine="database")
+    with pytest.raises(OptionError, match="only be done inside a database"):
+        rg.read("orders.csv", engine="database")
+    with pytest.raises(OptionError, match="threads has no meaning for a database"):
+        rg.read(f"duckdb:///{files}/shop.duckdb?table=order_lines", engine="database", threads=1)
 
 
 def test_a_query_takes_the_place_of_a_table(shop_url, tmp_path):

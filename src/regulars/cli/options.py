@@ -38,6 +38,7 @@ class Engine(StrEnum):
 
     duckdb = "duckdb"
     spark = "spark"
+    database = "database"
 
 
 class ScaleName(StrEnum):
@@ -130,7 +131,10 @@ TempDir = Annotated[
     ),
 ]
 EngineName = Annotated[
-    Engine, typer.Option("--engine", help="What reads files and does the work.", rich_help_panel=MACHINE)
+    Engine,
+    typer.Option(
+        "--engine", help="What reads and does the work; database: lines stay where they are.", rich_help_panel=MACHINE
+    ),
 ]
 Master = Annotated[
     str | None,

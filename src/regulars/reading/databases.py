@@ -71,15 +71,7 @@ def open_database(source: object, *, query: str | Path | None, told: Machine) ->
         raise OptionError(
             "A query needs a database to ask.", hint="Give its address, such as postgres://me@host/shop, or no query."
         )
-    address, text = parse_address(source), None if query is None else _text(query)
-    if text is not None and address.table:
-        raise OptionError(
-            "Both a table and a query are given.", hint="Leave table=… out of the address, or leave the query out."
-        )
-    what = ".".join(address.table) if text is None else "the query"
-    where = f"{what} in {address.title}"
-    if text is None and not address.table:
-        where = address.title
+    address, text, where = _asked(source, query)
     match address.engine:
         case "postgres":
             return _from_postgres(address, text, where=where, told=told)
@@ -89,6 +81,32 @@ def open_database(source: object, *, query: str | Path | None, told: Machine) ->
             return _from_duckdb(address, text, where=where, told=told)
         case _:
             return _through_ibis(address, text, where=where, told=told)
+
+
+def table_inside(source: str, *, query: str | Path | None) -> tuple[ibis.Table, str]:
+    """A table, or the answer to a query, that stays in its database; and what it is called.
+
+    What is asked of it later may keep temporary tables there, which go with the session.
+
+    Errors
+    ------
+    SourceError, OptionError
+        As for `open_database`.
+    """
+    address, text, where = _asked(source, query)
+    with _said_by_ibis(address):
+        return _ibis_table(address, text), where
+
+
+def _asked(source: str, query: str | Path | None) -> tuple[Address, str | None, str]:
+    """What is asked of which database, and what it is called in messages."""
+    address, text = parse_address(source), None if query is None else _text(query)
+    if text is not None and address.table:
+        raise OptionError(
+            "Both a table and a query are given.", hint="Leave table=… out of the address, or leave the query out."
+        )
+    what = ".".join(address.table) if text is None else "the query"
+    return address, text, f"{what} in {address.title}" if what else address.title
 
 
 def first_of_table(source: str, *, rows: int, told: Machine) -> Any:
@@ -227,7 +245,7 @@ def _from_postgres(address: Address, query: str | None, *, where: str, told: Mac
         con = connect(told)
         table = _new_table(con, columns, where=where)
         _copy_out(postgres, con, table, columns, asked=asked, told=told)
-    why = "its session is read-only, and cleaning keeps tables of its own on the way."
+    why = "its session is read-only, and cleaning keeps tables on the way (--engine database lets it)."
     found = _brought(con, table, where=where, address=address, why=why)
     return replace(found, notes=(*found.notes, *notes))
 
@@ -490,6 +508,13 @@ def _ibis_table(address: Address, query: str | None) -> ibis.Table:
 def _connected(address: Address) -> Any:
     if address.engine == "motherduck":
         return ibis.duckdb.connect(f"md:{address.database}")
+    if address.engine == "postgres":
+        told = dict(address.options)
+        return ibis.postgres.connect(database=told.pop("dbname", None), **told)
+    if address.engine == "sqlite":
+        return ibis.sqlite.connect(_file_of(address))
+    if address.engine == "duckdb":
+        return ibis.duckdb.connect(_file_of(address), read_only=True)
     return ibis.connect(address.url)
 
 

@@ -17,7 +17,7 @@ from regulars.reading.addresses import is_database, without_secrets
 from regulars.reading.bringing import lacks_for_cleaning
 from regulars.reading.cells import Opened, Part, append, count, name_of, same_columns
 from regulars.reading.connecting import connect
-from regulars.reading.databases import open_database
+from regulars.reading.databases import open_database, table_inside
 from regulars.reading.fingerprints import fingerprinting
 from regulars.reading.loading import open_text
 from regulars.reading.sniffing import damaged, named
@@ -47,6 +47,7 @@ def open_source(
     known: Known,
     spark: bool = False,
     master: str | None = None,
+    inside: bool = False,
 ) -> Opened:
     """Open whatever the user has.
 
@@ -67,12 +68,17 @@ def open_source(
         Recognises the columns of a header: None where needed ones are missing.
     spark, master
         Whether Spark opens files, and on which cluster.
+    inside
+        Whether the lines of a database stay there.
 
     Errors
     ------
     SourceError
         Missing, empty, damaged, of an unknown kind, or files that do not go together.
     """
+    if inside:
+        table, name = table_inside(str(source), query=query)
+        return replace(_open_table(table, told=told), source=name)
     if query is not None or is_database(source):
         return open_database(source, query=query, told=told)
     if isinstance(source, ibis.Table):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from regulars.reading.recognising import Recognised
 
     Unreadable = Literal["error", "set_aside"]
-    Engine = Literal["duckdb", "spark"]
+    Engine = Literal["duckdb", "spark", "database"]
 
 UNABLE = (OperationNotDefinedError, UnsupportedOperationError, NotImplementedError)
 
@@ -152,8 +152,9 @@ def read(
         The folder for what does not fit into memory; `None` takes the system's. The files lie in a folder of
         their own, which nobody else can open and which is removed at the end.
     engine
-        What reads files and does the work: ``"duckdb"`` in this process, or ``"spark"``, for CSV and Parquet, also at an
-        address such as ``s3a://bucket/lines``.
+        What reads and does the work: ``"duckdb"`` in this process; ``"spark"``, for CSV and Parquet, also at an address
+        such as ``s3a://bucket/lines``; or ``"database"``, for the address of a database: lines stay there, and temporary
+        tables are made there on the way.
     master
         The cluster of Spark, such as ``spark://host:7077``; `None` takes the session that is open, else all cores of
         this machine (``local[*]``).
@@ -213,8 +214,9 @@ def read(
             hint="Choose 'error' or 'set_aside'.",
         )
     given = {"memory_limit": memory_limit, "threads": threads, "temp_dir": temp_dir}
-    foreign, spark = isinstance(source, ibis.Table), engine == "spark"
-    if foreign:
+    inside, spark = engine == "database", engine == "spark"
+    foreign = inside or isinstance(source, ibis.Table)
+    if isinstance(source, ibis.Table):
         _refuse(
             given | {"engine": engine if spark else None, "master": master}, what="an Ibis table: its engine is yours"
         )
@@ -229,7 +231,9 @@ def read(
         except ColumnError:
             return None
 
-    opened = open_source(source, sheet=sheet, query=query, told=told, known=known, spark=spark, master=master)
+    opened = open_source(
+        source, sheet=sheet, query=query, told=told, known=known, spark=spark, master=master, inside=inside
+    )
     found = recognise(opened.table.columns, columns=mapped, layout=chosen, source=opened.source)
     opened = arrange(opened, found)
     try:
@@ -291,11 +295,18 @@ def _check_engine(
     source: object, *, engine: str, master: str | None, query: object, given: Mapping[str, object]
 ) -> None:
     """Refuse an engine that does not exist, or that cannot open the source."""
-    if engine not in ("duckdb", "spark"):
-        raise OptionError(f"There is no engine {engine!r}.", hint="Choose 'duckdb' or 'spark'.")
-    if engine == "duckdb":
+    if engine not in ("duckdb", "spark", "database"):
+        raise OptionError(f"There is no engine {engine!r}.", hint="Choose 'duckdb', 'spark' or 'database'.")
+    if engine != "spark":
         if master is not None:
             raise OptionError("A master was given, but no Spark.", hint="Add --engine spark (engine='spark').")
+        if engine == "database":
+            _refuse(given, what="a database that does the work")
+            if not is_database(source):
+                raise OptionError(
+                    "The work can only be done inside a database where the source is one.",
+                    hint="Give an address such as postgres://me@host/shop?table=order_lines, or leave the engine out.",
+                )
         return
     _refuse(given, what="Spark: it is told in spark-defaults.conf (spark.executor.memory, spark.local.dir)")
     if query is not None or is_database(source) or not isinstance(source, str | Path):
