@@ -165,7 +165,10 @@ class Uploads:
         ending = next((end for end in sorted(ENDINGS, key=len)[::-1] if name.lower().endswith(end)), None)
         if ending is None:
             raise OptionError(
-                f"A file called {_shown(name)!r} cannot be read.", hint="Drop a CSV, Excel (.xlsx) or Parquet file."
+                f"A file called {_shown(name)!r} cannot be read.",
+                hint="Open it in Excel, and save it as .xlsx."
+                if name.lower().endswith(".xls")
+                else "Drop a CSV, Excel (.xlsx) or Parquet file.",
             )
         promised = sum(self._coming.values())
         if shutil.disk_usage(self._folder).free < promised + length + ROOM:
