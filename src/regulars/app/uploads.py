@@ -144,6 +144,12 @@ class Uploads:
             )
         return found
 
+    def of(self, session: str) -> list[Upload]:
+        """Files of a session, newest first."""
+        with self._lock:
+            own = [upload for upload in self._known.values() if upload.session == session and upload.path.is_file()]
+        return sorted(own, key=lambda upload: -upload.made)
+
     def drop(self, upload: Upload) -> None:
         """Delete a file."""
         with self._lock:

@@ -30,7 +30,8 @@ MOST_COLUMNS = 30  # of the preview
 #: What `checking.look_at` gives, while nothing of it is known.
 NOTHING: dict[str, Any] = {
     "columns": [], "rows": [], "sheets": [], "sheet": "", "layout": "", "how_sure": "", "matches": [], "unmatched": [],
-    "lines": None, "exact": False, "run_seconds": None, "error": None, "notes": [], "currency": None, "audit": None,
+    "lines": None, "exact": False, "run_seconds": None, "error": None, "doubts": [], "notes": [], "currency": None,
+    "audit": None,
 }  # fmt: skip
 
 
@@ -60,7 +61,7 @@ FIELDS = (
     Field(name="amount", title="Amount", about="Money of the whole line; it takes the place of quantity × price."),
     Field(name="product_id", title="Product code", about="Finds the purchase that a return takes back."),
     Field(name="product", title="Product", about="Its name."),
-    Field(name="country", title="Country", about="For filters and the map."),
+    Field(name="country", title="Country", about="For filters, and for the map in the report."),
     Field(name="currency", title="Currency", about="Where amounts are in several."),
     Field(name="email", title="E-mail", about="For lists that a mail tool imports."),
     Field(name="phone", title="Phone", about="For lists that an ad tool imports."),
@@ -112,7 +113,7 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
         "error": _in_titles(seen["error"] or job.error),
         "here_again": f"{request.url.path}?{request.url.query}".rstrip("?"),
         "left": None if job.left is None else spoken(job.left),
-        "takes": None if seen["run_seconds"] is None else spoken(seen["run_seconds"]),
+        "takes": None if seen["run_seconds"] is None else _takes(seen["run_seconds"]),
         "audit": _audit(seen),
     }
     if pages.is_partial(request):
@@ -141,6 +142,11 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
         scales=list(SCALES.items()),
         **facts,
     )
+
+
+def _takes(seconds: float) -> str:
+    """How long a run takes; short ones depend on what else the machine does, so nothing shorter is promised."""
+    return "about half a minute, longer on a busy machine" if seconds < 45 else spoken(seconds)
 
 
 def _looking(request: Request, facts: dict[str, Any]) -> Response:

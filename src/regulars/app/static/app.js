@@ -67,8 +67,10 @@ document.addEventListener("htmx:afterSettle", function () {
       said.textContent = share < 100 ? share + "%" : "Sent. One moment …";
     });
     request.addEventListener("load", function () {
-      if (request.status === 201) location.assign(JSON.parse(request.responseText).check);
-      else refuse(reason(request));
+      if (request.status === 201) {
+        const taken = JSON.parse(request.responseText);
+        location.assign(area.dataset.back ? area.dataset.back + "?source=" + taken.id : taken.check);
+      } else refuse(reason(request));
     });
     request.addEventListener("error", () => refuse("The upload broke off: the server cannot be reached, or the file changed meanwhile. Drop it again."));
     request.addEventListener("abort", () => refuse("The upload was cancelled. Nothing was kept."));
