@@ -286,10 +286,12 @@ def test_the_page_shows_what_was_found_and_lets_everything_be_changed(plain, bro
 
 
 def test_an_error_stands_on_top_and_choosing_mends_it(checked, browser):
-    others = "".join(f"{number};01.01.2024;5,00\n" for number in range(8, 20))
-    address, page = checked(f"Ref;Wann;Summe\n7;31.12.2023;9,90\n{others}")
+    others = "".join(f"{number};01.01.2024;5,00;x\n" for number in range(8, 20))
+    address, page = checked(f"Ref;Wann;Summe;{'long ' * 30}\n7;31.12.2023;9,90;x\n{others}")
     assert 'role="alert"' in page
     assert page.index("No column for Customer, Date.") < page.index("Which column is which")
+    assert f"Found: Ref, Wann, Summe, {'long ' * 7}long…" in page
+    assert "recognised by their names" not in page
     assert "formaction" not in page
 
     _, mended = checked(address=f"{address}?column.customer_id=Ref&column.ordered_at=Wann")
@@ -331,7 +333,7 @@ def test_nobody_looks_at_the_files_of_others(app, browser, plain):
 def test_a_database_is_read_without_showing_its_address(app, checked, browser, tmp_path):
     with sqlite3.connect(tmp_path / "secret-place.sqlite") as con:
         con.execute("CREATE TABLE lines (Customer, Date, Amount)")
-        con.executemany("INSERT INTO lines VALUES (?, ?, ?)", [(7, "2024-02-01", 9.9), (8, "2024-02-02", 5.0)])
+        con.executemany("INSERT INTO lines VALUES (?, ?, 9.9)", [(one, f"2024-02-{one:02}") for one in range(1, 13)])
     address = f"sqlite:///{tmp_path}/secret-place.sqlite?table=lines"
     settings = app.state.house.workspace.folder / "databases.toml"
     settings.write_text(f'[shop]\ntitle = "Our <shop>"\naddress = "{address}"\n')

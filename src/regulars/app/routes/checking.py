@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -26,6 +26,7 @@ from regulars.wording import money as in_words
 router = APIRouter(include_in_schema=False)
 
 MOST_COLUMNS = 30  # of the preview
+LONGEST_NAME = 40  # letters of the name of a column
 
 #: What `checking.look_at` gives, while nothing of it is known.
 NOTHING: dict[str, Any] = {
@@ -110,7 +111,7 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
         "source": source,
         "job": job,
         "seen": seen,
-        "error": _in_titles(seen["error"] or job.error),
+        "error": _in_titles(_briefly(seen["error"] or job.error, seen["columns"])),
         "here_again": f"{request.url.path}?{request.url.query}".rstrip("?"),
         "left": None if job.left is None else spoken(job.left),
         "takes": None if seen["run_seconds"] is None else _takes(seen["run_seconds"]),
@@ -131,6 +132,7 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
         written=given if wrong else choices.written(),
         fields=[(field, _taken(field.name, seen)) for field in FIELDS],
         column=COLUMN,
+        longest=LONGEST_NAME,
         shown=shown,
         first_rows=[row[: len(shown)] for row in seen["rows"]],
         examples=_examples(seen),
@@ -152,6 +154,17 @@ def _takes(seconds: float) -> str:
 def _looking(request: Request, facts: dict[str, Any]) -> Response:
     template = "check_looking.html" if pages.is_partial(request) else "check_first.html"
     return pages.page(request, template, **facts)
+
+
+def _briefly(error: Mapping[str, str] | None, columns: Iterable[str]) -> Mapping[str, str] | None:
+    """An error that names columns, with the first letters of very long names."""
+    if error is None:
+        return None
+    message = error["message"]
+    for name in columns:
+        if len(name) > LONGEST_NAME:
+            message = message.replace(name, f"{name[: LONGEST_NAME - 1]}…")
+    return {**error, "message": message}
 
 
 def _in_titles(error: Mapping[str, str] | None) -> Mapping[str, str] | None:
