@@ -372,7 +372,7 @@ def test_grid_has_real_units_on_its_axes(result: Segmentation) -> None:
     assert layout.xaxis.ticktext == ("1<br>&gt; 180", "2<br>≤ 180", "3<br>nobody", "4<br>≤ 72", "5<br>≤ 14")
     assert layout.yaxis.ticktext[0] == "1"
     assert layout.yaxis.ticktext[1] == "2<br>2+ orders<br>£243+"
-    assert layout.yaxis.ticktext[4] == "5<br>£2k+"
+    assert layout.yaxis.ticktext[4] == "5<br>£2.0k+"
 
 
 def test_grid_where_all_customers_have_the_same_recency(result: Segmentation) -> None:

@@ -411,7 +411,8 @@ def test_when_nothing_is_left_the_error_says_what_took_it(shop):
         rg.clean(shop(bought_and_back))
 
     assert error.value.message == (
-        "No order line is left after cleaning: 1 rows no price, 1 rows return, 1 rows returned purchase."
+        "No order line is left after cleaning. Set aside: 1 row (price of zero or less), "
+        "1 row (returns), 1 row (purchases taken back by returns)."
     )
     assert "regulars check" in error.value.hint
 

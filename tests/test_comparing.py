@@ -224,7 +224,7 @@ def test_both_sides_have_one_order_with_new_and_lost_at_the_end(half_year):
 
 def test_what_there_is_to_say(half_year):
     assert half_year.groups.words == (
-        "1 customer worth £5k moved up: 1 because they changed.",
+        "1 customer worth £5.0k moved up: 1 because they changed.",
         "2 customers worth £1.3k moved down: 1 only because the cut points moved, 1 because of both.",
         "2 customers worth £2.6k stayed; of these 1 changed, and the cut points moved along.",
         "1 customer worth £1.5k is new since 1 Jun 2024.",

@@ -288,7 +288,9 @@ def test_nobody_is_left():
     shop = small_shop(3)
     free = shop.set_column(3, "amount", pa.array([0.0] * 3))
 
-    with pytest.raises(NotEnoughDataError, match="No order line is left after cleaning: 3 rows no price"):
+    with pytest.raises(
+        NotEnoughDataError, match=r"No order line is left after cleaning\. Set aside: 3 rows \(price of zero"
+    ):
         rg.segment(free)
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "HISTORIES",
     "LABELS",
     "MEASURES",
+    "MIN_CUSTOMERS",
     "MONEY",
     "OPTIONAL_ORDERS",
     "ORDERS",
@@ -22,6 +23,8 @@ __all__ = [
 ]
 
 MONEY = "decimal(18, 4)"
+
+MIN_CUSTOMERS = 10  # fewer do not make segments
 
 #: One row per order line. Always present; `quantity` and `unit_price` are null where a source has amounts only.
 ORDERS: dict[str, str] = {

@@ -56,12 +56,12 @@ def percent(share: float) -> str:
 
 
 def amount(value: float) -> str:
-    """Write a number in short: thousands as k, millions as M.
+    """Write a number in short: thousands as k, millions as M; two digits where they are not whole.
 
     Examples
     --------
-    >>> [amount(number) for number in (0, 2.9, 652.41, 1234, 45_600, 8_289_382, 999_999)]
-    ['0', '2.90', '652', '1.2k', '46k', '8.3M', '1M']
+    >>> [amount(number) for number in (0, 2.9, 652.41, 1234, 2987, 3000, 45_600, 8_289_382)]
+    ['0', '2.90', '652', '1.2k', '3.0k', '3k', '46k', '8.3M']
     """
     if value < 0:
         return f"−{amount(-value)}"
@@ -71,7 +71,7 @@ def amount(value: float) -> str:
         if value < limit:
             short = value / divisor
             digits = 1 if divisor > 1 and short < 9.95 else 0
-            return f"{short:,.{digits}f}".removesuffix(".0") + letter
+            return (f"{short:,.0f}" if short == round(short) else f"{short:,.{digits}f}") + letter
     return f"{value:g}"
 
 

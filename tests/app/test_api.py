@@ -218,6 +218,18 @@ def test_databases_are_told_by_name_only(program, app):
     place.unlink()
 
 
+def test_what_is_misspelt_or_missing_is_refused_in_words(program):
+    misspelt = refusal(program.get("/api/v1/runs/sample/customers", params={"spend_form": 5}), 422)
+    assert misspelt["message"].startswith("spend_form: There is no such parameter; there are chance_from, ")
+    assert refusal(program.post("/api/v1/runs/sample/lists", json={}), 422)["message"] == "of: Field required."
+    broken = program.post("/api/v1/runs", content=b"{nope", headers={"content-type": "application/json"})
+    assert refusal(broken, 422)["message"].startswith("The body is no JSON: ")
+    assert (
+        refusal(program.post("/api/v1/runs", content=b"x" * 1_000_001), 413)["message"] == "That is too much at once."
+    )
+    assert refusal(program.get("/api/v1/jobs/none"), 404)["hint"] == "See /api/v1/docs for what there is."
+
+
 # --- who may ask ------------------------------------------------------------------------------------------------------
 
 

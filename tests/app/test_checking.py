@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ PLAIN = """Customer,Order,Date,Quantity,Price,Product,Country
 8,A3,2024-02-02,-1,2.00,Cup,Italy
 ,A4,2024-02-03,1,9.00,Bowl,Italy
 """
+OTHERS = "".join(f"{number},B{number},2024-02-03,1,2.00,Cup,Italy\n" for number in range(20, 30))  # enough for segments
 
 
 @pytest.fixture
@@ -65,7 +67,36 @@ def test_first_rows_and_header_come_first_then_the_audit_of_all(look, tmp_path):
     assert lines["returned purchase"] == (0, "2.0000")  # one of three cups
     assert found["audit"]["lines"][-1]["amount_left"] == "11.0000"  # 3 + 4 + 6 − 2
     assert found["audit"]["reconciles"]
-    assert found["error"] is None
+
+
+def test_too_few_customers_for_segments_are_said_before_a_run(look, tmp_path):
+    _, found = look(file(tmp_path, PLAIN))
+    assert found["error"]["message"] == "Only 2 customers are left: segments need at least 10."
+    assert found["audit"]["reconciles"]  # the table shows where the others are
+
+
+def test_a_day_years_after_the_last_order_is_doubted(look, tmp_path):
+    _, found = look(file(tmp_path, PLAIN), as_of="2034-02-05")
+    assert "counted from 5 Feb 2034, 10.0 years after the last order line (3 Feb 2024)" in found["doubts"][0]
+    _, found = look(file(tmp_path, PLAIN), as_of="2026-02-03")
+    assert found["doubts"] == []
+
+
+def test_a_number_that_cannot_be_read_is_no_matter_of_dates(look, tmp_path):
+    _, found = look(file(tmp_path, PLAIN.replace("4.00", "four")))
+    assert "cannot read the unit price 'four'" in found["error"]["message"]
+    assert "set such lines aside" in found["error"]["hint"]
+    assert "dates" not in found["error"]["hint"]
+
+
+def test_a_date_that_stands_for_never_is_refused_with_what_to_do(look, tmp_path):
+    never = file(tmp_path, PLAIN + "9,A5,9999-12-31,1,1.00,Cup,Italy\n")
+    _, found = look(never)
+    assert "1 line of orders.csv is dated in the year 9000 or later, up to 9999-12-31" in found["error"]["message"]
+    assert "“Count up to, not including”" in found["error"]["hint"]
+    assert "as_of" in found["error"]["api_hint"]
+    _, found = look(never, as_of="2024-02-04")
+    assert found["audit"]["lines"][-1]["amount_left"] == "11.0000"
 
 
 def test_what_is_chosen_counts(look, tmp_path):
@@ -102,7 +133,7 @@ def test_what_is_wrong_is_said_and_the_file_is_still_shown(look, tmp_path, text,
 def test_a_column_that_is_chosen_mends_it(look, tmp_path):
     path = file(tmp_path, "Ref;Wann;Amount\n7;31.12.2023;9,90\n")
     _, found = look(path, **{"column.customer_id": "Ref", "column.ordered_at": "Wann"})
-    assert (found["error"], found["audit"]["lines"][-1]["amount_left"]) == (None, "9.9000")
+    assert found["audit"]["lines"][-1]["amount_left"] == "9.9000"
 
 
 def test_a_file_that_cannot_be_opened_says_so(look, tmp_path):
@@ -128,6 +159,10 @@ def test_parquet_and_lines_without_a_header_are_shown_as_text(tmp_path):
     table = pa.table({"Customer": [7, None], "Date": ["2024-05-01", "x" * 500], "Amount": [1.5, 2.0]})
     pq.write_table(table, tmp_path / "orders.parquet")
     assert preview(tmp_path / "orders.parquet").rows == (("7", "2024-05-01", "1.5"), (None, "x" * 200, "2.0"))
+
+    times = [datetime(2024, 5, 1), datetime(2024, 5, 1, 9, 30, 1, 250_000)]
+    pq.write_table(pa.table({"Customer": [7, 8], "Date": times, "Amount": [1.5, 2.0]}), tmp_path / "times.parquet")
+    assert [row[1] for row in preview(tmp_path / "times.parquet").rows] == ["2024-05-01", "2024-05-01 09:30:01"]
 
     cdnow = preview(file(tmp_path, " 00001 19970101  1   11.77\n 00002 19970112  1   12.00\n", name="cdnow.txt"))
     assert (cdnow.layout, cdnow.rows[0]) == ("CDNOW", ("00001", "19970101", "1", "11.77"))
@@ -230,7 +265,7 @@ def checked(browser, until):
 @pytest.fixture(scope="module")
 def plain(checked):
     """The check of the plain file: its address and its page."""
-    return checked(PLAIN)
+    return checked(PLAIN + OTHERS)
 
 
 def test_the_page_shows_what_was_found_and_lets_everything_be_changed(plain, browser):
@@ -251,9 +286,12 @@ def test_the_page_shows_what_was_found_and_lets_everything_be_changed(plain, bro
 
 
 def test_an_error_stands_on_top_and_choosing_mends_it(checked, browser):
-    address, page = checked("Ref;Wann;Summe\n7;31.12.2023;9,90\n8;01.01.2024;5,00\n")
+    others = "".join(f"{number};01.01.2024;5,00;x\n" for number in range(8, 20))
+    address, page = checked(f"Ref;Wann;Summe;{'long ' * 30}\n7;31.12.2023;9,90;x\n{others}")
     assert 'role="alert"' in page
     assert page.index("No column for Customer, Date.") < page.index("Which column is which")
+    assert f"Found: Ref, Wann, Summe, {'long ' * 7}long…" in page
+    assert "recognised by their names" not in page
     assert "formaction" not in page
 
     _, mended = checked(address=f"{address}?column.customer_id=Ref&column.ordered_at=Wann")
@@ -295,7 +333,7 @@ def test_nobody_looks_at_the_files_of_others(app, browser, plain):
 def test_a_database_is_read_without_showing_its_address(app, checked, browser, tmp_path):
     with sqlite3.connect(tmp_path / "secret-place.sqlite") as con:
         con.execute("CREATE TABLE lines (Customer, Date, Amount)")
-        con.executemany("INSERT INTO lines VALUES (?, ?, ?)", [(7, "2024-02-01", 9.9), (8, "2024-02-02", 5.0)])
+        con.executemany("INSERT INTO lines VALUES (?, ?, 9.9)", [(one, f"2024-02-{one:02}") for one in range(1, 13)])
     address = f"sqlite:///{tmp_path}/secret-place.sqlite?table=lines"
     settings = app.state.house.workspace.folder / "databases.toml"
     settings.write_text(f'[shop]\ntitle = "Our <shop>"\naddress = "{address}"\n')

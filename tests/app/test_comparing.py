@@ -44,8 +44,8 @@ def moves_of(page: str) -> list[list[str]]:
 def test_the_page_offers_the_other_run_and_two_dates(client):
     page = client.get("/runs/sample/compare").text
 
-    assert '<option value="spring">' in page
-    assert '<option value="sample">' not in page
+    assert '<option value="spring" selected>' in page  # the same customers
+    assert '<option value="sample"' not in page
     assert 'type="date" id="from" name="from" value="2024-06-29" min="2024-01-03" max="2024-12-25"' in page
 
 
@@ -109,6 +109,29 @@ def test_what_cannot_be_compared_is_said(client, query, words):
     assert 'role="alert"' in answer.text
     assert words in answer.text
     assert "Compare the two dates" in answer.text  # the choice stays
+
+
+def test_the_app_says_what_to_do_in_its_own_words(client):
+    page = client.get("/runs/sample/compare?from=2024-12-25&to=2024-07-01").text
+    assert "Give the earlier one first, under “From”." in page
+
+
+def test_a_run_of_another_shop_is_not_proposed_and_doubted_first(folder, tmp_path):
+    for name in ("sample", "spring"):
+        shutil.copytree(folder / name, tmp_path / name)
+    customers = pd.read_parquet(tmp_path / "spring" / "customers.parquet")
+    ours = pd.read_parquet(tmp_path / "sample" / "customers.parquet", columns=["customer_id"])["customer_id"]
+    kept = customers["customer_id"].isin(sorted(set(ours) & set(customers["customer_id"]))[:3])
+    customers["customer_id"] = customers["customer_id"].where(kept, "other-" + customers["customer_id"])
+    customers.to_parquet(tmp_path / "spring" / "customers.parquet")
+
+    with let_in(create_app(tmp_path)) as browser:
+        choice = browser.get("/runs/sample/compare").text
+        page = browser.get("/runs/sample/compare?with=spring").text
+
+    assert '<option value="">Choose a run</option>' in choice
+    assert '<option value="spring">' in choice
+    assert re.search(r"(?s)same shop\? Only 3 of .* are in both.*Moved up", page)
 
 
 def test_only_moves_that_are_there_have_people(client):

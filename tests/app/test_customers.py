@@ -4,6 +4,7 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 from html import unescape
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
@@ -138,6 +139,24 @@ class TestPage:
 
         assert response.status_code == 404
         assert "<script>alert" not in response.text
+
+    def test_what_the_user_says_is_to_be_done_stands_there(self, contacts, people):
+        one = people[people["segment_id"] == 1].iloc[0]["customer_id"]
+        link = f"/runs/contacts/customer?id={quote(one)}"
+        contacts.post("/runs/contacts/segments/1/note", data={"note": "Ring <them> up"})
+        told = contacts.get(link).text
+        contacts.post("/runs/contacts/segments/1/note", data={"note": ""})
+
+        assert "Ring &lt;them&gt; up" in told
+        assert "Ring" not in contacts.get(link).text
+
+    def test_the_orders_end_with_the_last_of_them(self, client, workspace_of_sample):
+        orders = pd.read_parquet(workspace_of_sample / "sample" / "orders.parquet")
+        days = orders.groupby("customer_id")["ordered_at"].agg(["min", "max", "size"])
+        one = days[(days["size"] > 1) & (days["max"] < "2024-10-01")].iloc[0]
+        first, last = (f"{when.day} {when:%b %Y}" for when in (one["min"], one["max"]))
+
+        assert f"{one['size']} orders from {first} to {last}:" in client.get(f"/runs/sample/customer/{one.name}").text
 
 
 class TestTimeline:

@@ -121,6 +121,24 @@ def test_an_error_of_ours_goes_to_the_log_and_not_to_the_page(jobs, spec, until,
     assert "KeyError" in caplog.text
 
 
+def test_what_closing_interrupts_is_told_to_the_next_server_and_what_was_stopped_is_not(workspace, spec, until):
+    jobs = Jobs(workspace)
+    running, waiting, stopped = (
+        jobs.start("run", title=title, spec=spec(), session="mine") for title in ("May.csv", "June.csv", "no.csv")
+    )
+    until(lambda: running.state == "running")
+    jobs.stop(stopped)
+
+    jobs.close()
+
+    assert [job.state for job in (running, waiting, stopped)] == ["interrupted", "interrupted", "stopped"]
+    assert jobs.cut_off() == ["May.csv", "June.csv"]
+    assert (processes_of(workspace), left_of(workspace)) == ([], [])
+    later = Jobs(workspace)
+    assert sorted(later.interrupted) == ["June.csv", "May.csv"]
+    later.close()
+
+
 def test_nobody_sees_the_work_of_others(jobs, spec):
     job = jobs.start("check", title="orders", spec=spec(), session="mine")
     assert jobs.of("another") == []

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import regulars as rg
+from regulars.app.lists import Wanted
 from regulars.app.people import Filters, find_selection, list_people
 from regulars.app.workspace import Workspace
 from regulars.audiences import load_record
@@ -220,7 +221,9 @@ class TestAction:
         response = contacts.post("/runs/contacts/segments/1/note", data={"note": "x" * 4001})
 
         assert response.status_code == 400
-        assert "The text has 4,001 letters." in response.text
+        assert "The text is not kept: it has 4,001 letters." in response.text
+        assert f"{'x' * 4001}</textarea>" in response.text
+        assert "maxlength" not in response.text
 
     def test_other_sites_change_nothing(self, contacts):
         response = contacts.post(
@@ -265,8 +268,21 @@ class TestLists:
         assert (record.kind, record.tool, record.holdout, record.seed) == ("segment", "mailchimp", 0.2, 7)
         assert record.exported_on == date.today()
 
+    def test_the_same_choices_lead_to_the_list_that_exists(self, contacts):
+        asked = ASKED | {"of": "groups/Loyal", "spend_from": ""}
+        first = contacts.post("/runs/contacts/lists", data=asked).url.path
+        again = contacts.post("/runs/contacts/lists", data=asked)
+
+        assert "Such a list exists:" in again.text
+        assert f'href="{first}"' in again.text
+        assert "Make it once more" in again.text
+        assert (
+            "Such a list exists:" not in contacts.get("/runs/contacts/lists/count", params=asked | {"seed": "8"}).text
+        )
+
     def test_a_second_list_does_not_take_the_place_of_the_first(self, contacts):
-        one, two = (contacts.post("/runs/contacts/lists", data=ASKED | {"of": "cells/5-5"}).url.path for _ in "ab")
+        asked = ASKED | {"of": "cells/5-5", "again": "1"}
+        one, two = (contacts.post("/runs/contacts/lists", data=asked).url.path for _ in "ab")
         page = contacts.get("/runs/contacts/segments").text
 
         assert two == f"{one}-2"
@@ -283,10 +299,10 @@ class TestLists:
         ("asked", "words"),
         [
             ({"tool": "pigeons"}, "There is no list for 'pigeons'."),
-            ({"holdout": "100"}, "The share to hold out is a number from 0 to below 100"),
-            ({"holdout": "-5"}, "The share to hold out is a number from 0 to below 100"),
-            ({"seed": "one"}, "the draw a whole number."),
-            ({"spend_from": "99999999"}, "Nobody is left of the 0 customers of All customers, spend from £99,999,999"),
+            ({"holdout": "100"}, "'100' cannot be left out: that is a number from 0 to 90 per cent."),
+            ({"holdout": "90.5"}, "'90.5' cannot be left out: that is a number from 0 to 90 per cent."),
+            ({"holdout": "-5"}, "'-5' cannot be left out"),
+            ({"seed": "one"}, "'one' is no draw number."),
         ],
     )
     def test_what_cannot_be_made_is_told_and_leaves_nothing(self, contacts, workspace_of_contacts, asked, words):
@@ -297,6 +313,18 @@ class TestLists:
         assert words in unescape(response.text)
         assert "Make the list" in response.text
         assert sorted(workspace_of_contacts.rglob("*")) == before
+
+    def test_a_list_of_nobody_is_not_offered(self, contacts):
+        nobody = ASKED | {"spend_from": "99999999"}
+        response = contacts.post("/runs/contacts/lists", data=nobody)
+
+        assert response.status_code == 400
+        assert "The filters leave nobody:" in response.text
+        assert "Make the list" not in response.text
+        assert "data-nobody" in contacts.get("/runs/contacts/everyone", params={"spend_from": "99999999"}).text
+
+    def test_an_empty_share_is_the_usual_one(self):
+        assert (Wanted.from_query({"holdout": ""}).holdout, Wanted.from_query({"holdout": "0"}).holdout) == (0.1, 0.0)
 
     def test_tools_that_cannot_be_served_cannot_be_chosen(self, client, contacts):
         assert '<option value="klaviyo" disabled>' in client.get("/runs/sample/segments/0").text

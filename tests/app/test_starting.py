@@ -58,12 +58,17 @@ def test_a_run_is_deleted_after_a_question(browse, own):
     browser = browse()
     (own / ".regulars" / "sources").mkdir()
     (own / ".regulars" / "sources" / "sample.json").write_text("{}")
+    form = {"of": "segments/0", "tool": "csv", "holdout": "20", "seed": "0"}
+    assert browser.post("/runs/sample/lists", data=form).status_code == 200
+    assert len(list((own / "campaigns").iterdir())) == 3
     question = browser.get("/runs/sample/delete").text
     assert "Delete the run sample?" in question
+    assert "1 list for campaigns is deleted too" in question
     assert (own / "sample").is_dir()
 
     assert browser.post("/runs/sample/delete", follow_redirects=False).headers["location"] == "/"
-    assert [path.name for path in own.iterdir()] == [".regulars"]
+    assert sorted(path.name for path in own.iterdir()) == [".regulars", "campaigns"]
+    assert [*(own / "campaigns").iterdir(), *(own / ".regulars" / "lists").iterdir()] == []
     assert not (own / ".regulars" / "sources" / "sample.json").exists()
     assert "There are none yet." in browser.get("/").text
     assert browser.post("/runs/sample/delete").status_code == 404

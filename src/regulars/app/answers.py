@@ -175,6 +175,7 @@ class RunAnswer(BaseModel):
     customers: int
     orders: int
     revenue: Money
+    notes: list[str] = Field(description="What was found out about the source, and what to be careful about.")
     k: int
     why: str = Field(description="Why so many segments.")
     warning: str

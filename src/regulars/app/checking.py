@@ -10,9 +10,11 @@ from regulars.app.choices import Choices
 from regulars.app.saying import said
 from regulars.app.sources import opened
 from regulars.cleaning import clean
-from regulars.errors import RegularsError
+from regulars.errors import NotEnoughDataError, RegularsError
 from regulars.planning import SEGMENTING, Plan, plan
 from regulars.reading import estimate_size, preview, read
+from regulars.schema import MIN_CUSTOMERS
+from regulars.wording import counted
 
 if TYPE_CHECKING:
     from regulars.app.working import Teller
@@ -30,7 +32,8 @@ def look_at(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
     dict
         Plain values. At once, told by `tell.show`: `columns`, `rows`, `sheets`, `sheet`, `layout`, `how_sure`, `matches`,
         `unmatched`, `lines` and `run_seconds` (estimates; `None` where nobody knows). At the end also `error` (as `said`
-        has it, or `None`), and where there is none `notes`, `currency` and `audit`.
+        has it, or `None`), and where cleaning was possible `doubts` (what to be careful about), `notes`, `currency` and
+        `audit`; with too few customers left there are all of these.
     """
     workspace, choices = Path(spec["workspace"]), Choices.parse(spec["choices"])
     with opened(spec) as source:
@@ -51,9 +54,10 @@ def look_at(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
             audit = clean(orders, **choices.cleaning()).audit
         except RegularsError as error:
             return facts | {"error": said(error)}
-        known = orders.to_dict()
+        known, left = orders.to_dict(), audit.kept.customers_left
         return facts | {
-            "error": None,
+            "error": _too_few(left) if left < MIN_CUSTOMERS else None,
+            "doubts": audit.doubts(choices.as_of),
             "notes": known["notes"],
             "matches": known["matches"],
             "unmatched": known["unmatched"],
@@ -97,6 +101,16 @@ def stages_of(choices: Choices) -> tuple[str, ...]:
         "Forecasting": not choices.backtest,
     }
     return tuple(name for name in SEGMENTING if not left_out.get(name))
+
+
+def _too_few(customers: int) -> dict[str, str]:
+    return said(
+        NotEnoughDataError(
+            f"Only {counted(customers, 'customer')} {'is' if customers == 1 else 'are'} left: "
+            f"segments need at least {MIN_CUSTOMERS}.",
+            hint="See below what is set aside and why, check which column is which, or bring a longer export.",
+        )
+    )
 
 
 def _planned(source: str, stages: Iterable[str], *, output: Path | None = None) -> Plan | None:

@@ -140,7 +140,7 @@ class Guard:
         if refused is not None:
             await refused(scope, receive, _with_headers(send))
             return
-        await self._app(scope, receive, _with_headers(send))
+        await self._app(scope, receive, _in_words(scope, receive, _with_headers(send)))
 
     def _judge(self, scope: Scope) -> Response | None:
         """Find a reason to refuse; remember the session otherwise."""
@@ -169,7 +169,10 @@ class Guard:
     def _stranger(self, scope: Scope) -> Response:
         if self._with_password and scope["method"] == "GET" and not _for_programs(scope):
             return RedirectResponse("/login", status_code=303)
-        hint = "Open the address that 'regulars serve' printed when it started; it works once, in one browser."
+        hint = (
+            "Look into the window in which 'regulars serve' runs and open the address that stands there. It works once, in "
+            "one browser: where it has been used, end the server with Ctrl-C, start it again, and open the new address."
+        )
         if _for_programs(scope):
             hint = "Send the header 'Authorization: Bearer TOKEN'; 'regulars serve' says where the token is."
         return _refusal(scope, 401, "You are not logged in, or not any more.", hint)
@@ -211,6 +214,23 @@ def _refusal(scope: Scope, status: int, message: str, hint: str) -> Response:
     from regulars.app.pages import plain_page
 
     return plain_page(Request(scope), status=status, message=message, hint=hint)
+
+
+def _in_words(scope: Scope, receive: Receive, send: Send) -> Send:
+    """Say it in words where the framework says in two that a body is too large."""
+    replaced = False
+
+    async def saying(message: Message) -> None:
+        nonlocal replaced
+        if message["type"] == "http.response.start" and message["status"] == 413:
+            replaced = Headers(raw=message["headers"]).get("content-type", "").startswith("text/plain")
+            if replaced:
+                words = _refusal(scope, 413, "That is too much at once.", "Send less, or a file as an upload.")
+                await words(scope, receive, send)
+        if not replaced:
+            await send(message)
+
+    return saying
 
 
 def _with_headers(send: Send) -> Send:

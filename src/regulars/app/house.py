@@ -21,6 +21,7 @@ from regulars.app import pages
 from regulars.app.guarding import Guard, Keys, Session
 from regulars.app.jobs import Jobs
 from regulars.app.passwords import Doorman
+from regulars.app.saying import hint_for_people, hint_for_programs
 from regulars.app.uploads import Uploads
 from regulars.app.workspace import Workspace
 from regulars.errors import CustomerError, OutputError, RegularsError, SourceError
@@ -119,11 +120,11 @@ def create_app(
     app = FastAPI(
         title="regulars", version=__version__, description="From order lines to customer segments, for programs.",
         docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
-        lifespan=life, max_body_size=MOST_BODY, telemetry=SILENT,
+        lifespan=life, telemetry=SILENT,
     )  # fmt: skip
     app.state.house = house
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, max_body_size=MOST_BODY)
     app.add_api_route("/static/{name}", _static, include_in_schema=False)
     app.add_exception_handler(RegularsError, _in_words)
     app.add_exception_handler(HTTPException, _http_in_words)
@@ -136,8 +137,12 @@ def create_app(
 # --- what goes wrong ------------------------------------------------------------------------------------------------
 
 
+def _for_programs(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
 def _answer(request: Request, status: int, message: str, hint: str) -> Response:
-    if request.url.path.startswith("/api/"):
+    if _for_programs(request):
         return JSONResponse({"error": {"message": message, "hint": hint}}, status_code=status)
     return pages.plain_page(request, status=status, message=message, hint=hint)
 
@@ -145,9 +150,8 @@ def _answer(request: Request, status: int, message: str, hint: str) -> Response:
 def _in_words(request: Request, error: Exception) -> Response:
     found = cast(RegularsError, error)
     missing = type(found) in (SourceError, CustomerError)
-    return _answer(
-        request, 404 if missing else 507 if isinstance(found, OutputError) else 400, found.message, found.hint
-    )
+    hint = hint_for_programs(found) if _for_programs(request) else hint_for_people(found)
+    return _answer(request, 404 if missing else 507 if isinstance(found, OutputError) else 400, found.message, hint)
 
 
 def _http_in_words(request: Request, error: Exception) -> Response:
@@ -155,7 +159,8 @@ def _http_in_words(request: Request, error: Exception) -> Response:
     message = {404: "There is no such page.", 405: "That cannot be done here.", 413: "That is too much at once."}.get(
         found.status_code, str(found.detail)
     )
-    response = _answer(request, found.status_code, message, "Go back to the start page.")
+    hint = "See /api/v1/docs for what there is." if _for_programs(request) else "Go back to the start page."
+    response = _answer(request, found.status_code, message, hint)
     for name, value in (found.headers or {}).items():
         response.headers[name] = value
     return response
@@ -163,6 +168,9 @@ def _http_in_words(request: Request, error: Exception) -> Response:
 
 def _invalid_in_words(request: Request, error: Exception) -> Response:
     first = cast(RequestValidationError, error).errors()[0]
+    if first["type"] == "json_invalid":
+        said, place = first.get("ctx", {}).get("error", "it breaks off"), first["loc"][-1]
+        return _answer(request, 422, f"The body is no JSON: {said} (character {place}).", "Send one JSON object.")
     where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     return _answer(request, 422, f"{where}: {first['msg']}.", "Change it, and send it again.")
 

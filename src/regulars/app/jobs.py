@@ -26,11 +26,12 @@ __all__ = ["GRACE", "Job", "Jobs", "tidy_up"]
 
 State = Literal["waiting", "running", "done", "failed", "stopped", "interrupted"]
 
-ENDED = ("done", "failed", "stopped", "interrupted")
+SETTLED = ("done", "failed", "stopped")  # ends that nobody need be told of later
+ENDED = (*SETTLED, "interrupted")
 GRACE = 5.0  # seconds from the request to stop to the end by force
 KEPT = 12 * 3600  # seconds that a job that has ended is remembered
 POLL = 0.1  # seconds between two looks at the processes
-CHECKS = 2  # at the same time
+OTHERS = 2  # checks and measurements at the same time
 TOLD = 4000  # characters of what Python said of work that broke off
 
 log = logging.getLogger("regulars.app")
@@ -95,7 +96,12 @@ class Jobs:
     workspace
         Its `.regulars/jobs` holds a folder for each job.
     at_once
-        Runs at the same time; checks have places of their own, so that nobody waits for a run to look at a file.
+        Runs at the same time; other work has places of its own, so that nobody waits for a run to look at a file.
+
+    Attributes
+    ----------
+    interrupted
+        Titles of the runs that the end of the server before this one interrupted.
     """
 
     def __init__(self, workspace: Workspace, *, at_once: int = 1) -> None:
@@ -105,6 +111,7 @@ class Jobs:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._stopping: dict[str, float] = {}
         self._lock = threading.RLock()
+        self._cut: set[str] = set()  # ids of what closing interrupts
         self._closed = threading.Event()
         self.interrupted = self._take_over()
         self._thread = threading.Thread(target=self._look_after, name="jobs", daemon=True)
@@ -165,15 +172,26 @@ class Jobs:
                 self._stopping[job.id] = time.monotonic() + GRACE
                 _signal(self._processes[job.id], signal.SIGTERM)
 
-    def forget(self, session: str) -> None:
-        """Drop the jobs of a session that have ended."""
+    def is_stopping(self, job: Job) -> bool:
+        """Whether a job has been told to stop, and has not ended yet."""
+        return job.id in self._stopping
+
+    def forget(self, job: Job) -> None:
+        """Drop a job that has ended."""
         with self._lock:
-            for job in [job for job in self._jobs.values() if job.session == session and job.ended]:
+            if job.ended:
                 self._drop(job)
 
-    def close(self) -> None:
-        """Stop everything, and wait until it has ended."""
+    def cut_off(self) -> list[str]:
+        """Titles of the runs that closing has interrupted."""
         with self._lock:
+            runs = [job for job in self._jobs.values() if job.kind == "run"]
+            return [job.title for job in sorted(runs, key=lambda job: job.made) if job.state not in SETTLED]
+
+    def close(self) -> None:
+        """Interrupt everything, and wait until it has ended; the next server says what that was."""
+        with self._lock:
+            self._cut = {job.id for job in self._jobs.values() if not job.ended and not self.is_stopping(job)}
             for job in self._jobs.values():
                 self.stop(job)
         deadline = time.monotonic() + GRACE + 2
@@ -204,7 +222,7 @@ class Jobs:
         running = [self._lane(job) for job in self._jobs.values() if job.state == "running"]
         waiting = sorted((job for job in self._jobs.values() if job.state == "waiting"), key=lambda job: job.made)
         for job in waiting:
-            if running.count(self._lane(job)) < (CHECKS if self._lane(job) else self._at_once):
+            if running.count(self._lane(job)) < (OTHERS if self._lane(job) else self._at_once):
                 self._begin(job)
                 running.append(self._lane(job))
 
@@ -234,22 +252,25 @@ class Jobs:
         del self._processes[job.id]
         tidy_up(self._workspace, process.pid)
         shutil.rmtree(place / "temporary", ignore_errors=True)
-        if self._stopping.pop(job.id, None) is not None:
-            self._end(job, "stopped")
-        elif (result := _read(place / "result.json")) is not None:
+        stopped = self._stopping.pop(job.id, None) is not None
+        if (result := _read(place / "result.json")) is not None:  # it may have been done before it was told to stop
             job.result = result
             self._end(job, "done")
+        elif stopped:
+            self._end(job, "stopped")
         else:
             job.error = _read(place / "error.json") or _unexpected(place / "log.txt", process.returncode)
             self._end(job, "failed")
 
     def _end(self, job: Job, state: State) -> None:
+        if state == "stopped" and job.id in self._cut:
+            state = "interrupted"
         job.state, job.left = state, None
         self._keep(job)
 
     @staticmethod
     def _lane(job: Job) -> bool:
-        return job.kind == "check"
+        return job.kind != "run"
 
     # --- what is on disk --------------------------------------------------------------------------------------------
 
@@ -270,7 +291,7 @@ class Jobs:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, mode=0o700)
         return [
-            str(job.get("title", "")) for job in found if job.get("state") not in ENDED and job.get("kind") == "run"
+            str(job.get("title", "")) for job in found if job.get("state") not in SETTLED and job.get("kind") == "run"
         ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import reduce
@@ -23,10 +23,23 @@ from regulars.errors import OptionError, SourceError
 from regulars.restoring import restore
 from regulars.wording import slug
 
-__all__ = ["PLACE", "Campaign", "Wanted", "build_list", "find_list", "keep_list", "lists_of", "path_of", "tools_of"]
+__all__ = [
+    "PLACE",
+    "USUAL_HOLDOUT",
+    "Campaign",
+    "Wanted",
+    "build_list",
+    "drop_lists",
+    "find_list",
+    "keep_list",
+    "lists_of",
+    "path_of",
+    "same_list",
+    "tools_of",
+]
 
 PLACE = "campaigns"  # the folder of the lists in a workspace
-USUAL_HOLDOUT = 10.0  # per cent
+USUAL_HOLDOUT, MOST_HOLDOUT = 10.0, 90.0  # per cent
 MOST_SEED = 2**31 - 1
 
 _MAKING = threading.Lock()  # two lists that are made at once get two names
@@ -42,7 +55,7 @@ class Wanted:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Wanted:
-        """Read what a form sent; `holdout` is per cent.
+        """Read what a form sent; `holdout` is per cent, the usual share where it is empty.
 
         Raises
         ------
@@ -57,13 +70,16 @@ class Wanted:
         tool = query.get("tool") or "csv"
         if tool not in TOOLS:
             raise OptionError(f"There is no list for {tool[:40]!r}.", hint=f"Choose one of {', '.join(TOOLS)}.")
-        share, seed = query.get("holdout", "").strip() or "0", query.get("seed", "").strip() or "0"
-        if not re.fullmatch(r"\d{1,2}(\.\d{1,6})?%?", share) or not re.fullmatch(r"\d{1,10}", seed):
+        share, seed = query.get("holdout", "").strip().removesuffix("%"), query.get("seed", "").strip() or "0"
+        share = share or f"{USUAL_HOLDOUT:g}"
+        if not re.fullmatch(r"\d{1,2}(\.\d{1,6})?", share) or float(share) > MOST_HOLDOUT:
             raise OptionError(
-                "The share to hold out is a number from 0 to below 100, the draw a whole number.",
-                hint="Write such as 10 and 0.",
+                f"{share[:40]!r} cannot be left out: that is a number from 0 to {MOST_HOLDOUT:g} per cent.",
+                hint=f"Write such as {USUAL_HOLDOUT:g}, or 0 to leave nobody out.",
             )
-        return cls(tool=tool, holdout=float(share.removesuffix("%")) / 100, seed=min(int(seed), MOST_SEED))
+        if not re.fullmatch(r"\d{1,10}", seed):
+            raise OptionError(f"{seed[:40]!r} is no draw number.", hint="Write a whole number, such as 0 or 1.")
+        return cls(tool=tool, holdout=float(share) / 100, seed=min(int(seed), MOST_SEED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +188,23 @@ def lists_of(workspace: Workspace, run: str) -> list[Campaign]:
     names = sorted(path.stem for path in (workspace.own / "lists").glob("*.json"))
     found = [campaign for name in names if (campaign := _read(workspace, name)) is not None and campaign.run == run]
     return sorted(found, key=lambda campaign: campaign.made, reverse=True)
+
+
+def drop_lists(workspace: Workspace, campaigns: Iterable[Campaign]) -> None:
+    """Delete lists with their control groups and records: they can be measured no more."""
+    for campaign in campaigns:
+        for file in campaign.files:
+            path_of(workspace, Path(file).name).unlink(missing_ok=True)
+        (workspace.own / "lists" / f"{campaign.name}.json").unlink(missing_ok=True)
+
+
+def same_list(
+    workspace: Workspace, run: Run, selection: Selection, filters: Filters, wanted: Wanted
+) -> Campaign | None:
+    """Find the latest list of a run that was made with the same choices, so that it holds the same customers."""
+    asked = (selection.of, filters.words(run.result.currency), wanted.tool, wanted.holdout, wanted.seed)
+    made = lists_of(workspace, run.name)
+    return next((one for one in made if (one.of, one.filters, one.tool, one.holdout, one.seed) == asked), None)
 
 
 def find_list(workspace: Workspace, run: str, name: str) -> Campaign:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
+import ibis
 import ibis.expr.types as ir
 
-from regulars.app.workspace import Run
+from regulars.app.workspace import Entry, Run, Workspace
 from regulars.comparing import BECAUSE, Movement, compare, compare_runs
 from regulars.errors import NotEnoughDataError, OptionError, listed
 from regulars.pipeline import Segmentation
@@ -19,11 +22,13 @@ from regulars.reading import Orders, read
 from regulars.runs import open_run
 from regulars.schema import Columns
 
-__all__ = ["Compared", "Cuts", "days_of", "moves_between_dates", "moves_between_runs", "people_of"]
+__all__ = ["Compared", "Cuts", "days_of", "likeliest", "moves_between_dates", "moves_between_runs", "people_of"]
 
 Cuts = Literal["earlier", "later", "each"]
 
 KEPT = 6  # comparisons of a run; each holds a table of its customers
+ALIKE = 0.1  # of the customers; where fewer are in both runs, none is proposed
+NEWEST = 6  # runs that are looked at for one to propose
 USUAL_STEP = 182  # days between the two dates that are proposed
 
 _one_at_a_time = threading.Lock()
@@ -97,6 +102,35 @@ def days_of(run: Run) -> tuple[date, date, tuple[date, date]]:
     first, last = run.result.audit.first_day + timedelta(days=1), run.result.as_of
     middle = max(last - timedelta(days=USUAL_STEP), first + (last - first) / 2)
     return first, last, (middle, last)
+
+
+def likeliest(workspace: Workspace, run: Run, others: Sequence[Entry]) -> str:
+    """Name of the run that a run is most likely to be compared with, or ``""``; one query per run the first time.
+
+    It is the one with most customers alike among the newest; of equals that of the same source, then the newest.
+    """
+    shares = [
+        (_alike(workspace, run, entry), entry.source == run.result.source, entry.name) for entry in others[:NEWEST]
+    ]
+    share, _, name = max(shares, key=lambda one: one[:2], default=(0.0, False, ""))
+    return name if share >= ALIKE else ""
+
+
+def _alike(workspace: Workspace, run: Run, other: Entry) -> float:
+    """How many of the smaller of two runs are in both: 0 to 1, and 0 where the other one cannot be read."""
+    key = f"alike {other.name} {other.made.isoformat()}"
+    if key not in run.kept:
+        both = 0
+        with suppress(duckdb.Error, OSError):
+            con = ibis.duckdb.connect()
+            own, theirs = (
+                con.read_parquet(folder / "customers.parquet", hive_partitioning=False).select("customer_id")
+                for folder in (run.folder, workspace.folder / other.name)
+            )
+            both = own.semi_join(theirs, "customer_id").count().to_pyarrow().as_py()
+        run.kept[key] = both / max(min(run.result.customers_total, other.customers), 1)
+    share: float = run.kept[key]
+    return share
 
 
 def people_of(movement: Movement, by: str, *, before: str, after: str, because: str | None = None) -> ir.Table:

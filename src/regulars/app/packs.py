@@ -89,7 +89,9 @@ def look_at_pack(text: str, *, source: str) -> Draft:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also numbers of thousands of digits
         words = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "something in it is too large"
-        problem = PackError(f"This is not valid TOML: {words}.", hint="Look at that line: quotes, brackets, =.")
+        problem = PackError(
+            f"The rule pack {source} is not valid TOML: {words}.", hint="Look at that line: quotes, brackets, =."
+        )
         return Draft(pack=None, problem=problem, rows=())
     try:
         pack = parse_pack(data, source=source, prove=False)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from regulars import __version__
+from regulars.app.saying import hint_for_people
 from regulars.app.workspace import Run
 from regulars.charts import CONFIG, drawable
 from regulars.errors import RegularsError
@@ -77,7 +78,7 @@ def is_partial(request: Request) -> bool:
 
 def refused(request: Request, error: RegularsError, *, status: int = 400) -> HTMLResponse:
     """Say what was found and what to do: as a page, or as a part where htmx asks."""
-    return plain_page(request, status=status, message=error.message, hint=error.hint)
+    return plain_page(request, status=status, message=error.message, hint=hint_for_people(error))
 
 
 def plain_page(request: Request, *, status: int, message: str, hint: str) -> HTMLResponse:
@@ -85,4 +86,5 @@ def plain_page(request: Request, *, status: int, message: str, hint: str) -> HTM
     if is_partial(request):
         part = Markup('<p class="warning" role="alert"><b>{}</b> {}</p>').format(message, hint)
         return HTMLResponse(str(part), status_code=status)
-    return page(request, "plain.html", status=status, message=message, hint=hint)
+    alone = status == 401  # every other page would lead back here
+    return page(request, "plain.html", status=status, message=message, hint=hint, alone=alone)

@@ -6,6 +6,7 @@ import socket
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 
@@ -53,9 +54,10 @@ def serve(
         The workspace cannot be written.
     """
     listening = _listen(host, port)
+    house: House | None = None
     try:
         app = create_app(workspace, hosts=(*LOCAL, host, *names), upload_limit=upload_limit, at_once=at_once)
-        house: House = app.state.house
+        house = cast(House, app.state.house)
         if host not in LOOPBACK and not house.doorman.has_password:
             raise OptionError(
                 f"Beyond this machine ({host}) the workspace needs a password.",
@@ -78,6 +80,8 @@ def serve(
         uvicorn.Server(config).run(sockets=[listening])
     finally:
         listening.close()
+        for title in [] if house is None else house.jobs.cut_off():
+            say(f"Interrupted: the run of {title}. Nothing of it was written; start it again.")
 
 
 def _listen(host: str, port: int) -> socket.socket:

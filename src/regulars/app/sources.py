@@ -167,7 +167,9 @@ def start_check(house: House, session: Session, source: Source, choices: Choices
 
 
 def start_run(house: House, session: Session, source: Source, choices: Choices) -> Job:
-    """Put a run into the queue; its folder gets a name that no other run has or will have.
+    """Put a run into the queue, unless the session has the same there already.
+
+    Its folder gets a name that no other run has or will have.
 
     Returns
     -------
@@ -182,13 +184,17 @@ def start_run(house: House, session: Session, source: Source, choices: Choices) 
     choices.reading(house.workspace.folder)
     choices.segmenting(house.workspace.folder)
     with _starting:
+        spec = _spec(house, source, choices)
+        for job in house.jobs.pending("run"):
+            same = job.session == session.id and {**job.spec, **spec} == job.spec
+            if same and not house.jobs.is_stopping(job):
+                return job
         taken = {job.spec["run"] for job in house.jobs.pending("run")}
         name, number = house.workspace.new_folder(source.title).name, 1
         while name in taken:
             number += 1
             name = house.workspace.new_folder(f"{Path(source.title).stem} {number}").name
-        spec = _spec(house, source, choices) | {"run": name}
-        return house.jobs.start("run", title=source.title, spec=spec, session=session.id)
+        return house.jobs.start("run", title=source.title, spec=spec | {"run": name}, session=session.id)
 
 
 def rerun(house: House, session: Session, run_name: str, **changes: Any) -> Job:

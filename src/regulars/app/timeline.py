@@ -23,13 +23,16 @@ class Timeline:
         Place from the left (0 to 1000) and height (up to 100) of each order, earliest first.
     months
         Place and words of the marks below.
-    first, last
-        The ends of the line: the first order, and the day to which days are counted.
+    first, latest
+        Days of the first and of the latest order.
+    last
+        The end of the line: the day to which days are counted.
     """
 
     strokes: tuple[tuple[float, float], ...]
     months: tuple[tuple[float, str], ...]
     first: date
+    latest: date
     last: date
 
 
@@ -45,7 +48,8 @@ def draw_timeline(orders: Orders, *, until: date) -> Timeline:
     ((0.0, 50.0), (500.0, 100.0))
     """
     first = orders[0][0].date()
-    last = max(until, orders[-1][0].date())
+    latest = orders[-1][0].date()
+    last = max(until, latest)
     span = max(1, (last - first).days)
     most = max((amount for *_, amount in orders), default=0) or 1
 
@@ -58,6 +62,7 @@ def draw_timeline(orders: Orders, *, until: date) -> Timeline:
         ),
         months=tuple((place(when), day(when)[2:].strip()) for when in _months(first, last)),
         first=first,
+        latest=latest,
         last=last,
     )
 

@@ -144,6 +144,12 @@ class Uploads:
             )
         return found
 
+    def of(self, session: str) -> list[Upload]:
+        """Files of a session, newest first."""
+        with self._lock:
+            own = [upload for upload in self._known.values() if upload.session == session and upload.path.is_file()]
+        return sorted(own, key=lambda upload: -upload.made)
+
     def drop(self, upload: Upload) -> None:
         """Delete a file."""
         with self._lock:
@@ -165,7 +171,10 @@ class Uploads:
         ending = next((end for end in sorted(ENDINGS, key=len)[::-1] if name.lower().endswith(end)), None)
         if ending is None:
             raise OptionError(
-                f"A file called {_shown(name)!r} cannot be read.", hint="Drop a CSV, Excel (.xlsx) or Parquet file."
+                f"A file called {_shown(name)!r} cannot be read.",
+                hint="Open it in Excel, and save it as .xlsx."
+                if name.lower().endswith(".xls")
+                else "Drop a CSV, Excel (.xlsx) or Parquet file.",
             )
         promised = sum(self._coming.values())
         if shutil.disk_usage(self._folder).free < promised + length + ROOM:

@@ -96,8 +96,15 @@ def run(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
     return segment_into(spec, tell)
 
 
+def measure(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
+    """Hold later orders of those on a list against those who were left out."""
+    from regulars.app.measuring import measure_list
+
+    return measure_list(spec, tell)
+
+
 #: What can be done: name → function of the specification that gives plain values.
-KINDS: dict[str, Callable[[dict[str, Any], Teller], dict[str, Any]]] = {"check": check, "run": run}
+KINDS: dict[str, Callable[[dict[str, Any], Teller], dict[str, Any]]] = {"check": check, "run": run, "measure": measure}
 
 
 def main(kind: str, folder: str, server: str) -> None:

@@ -13,8 +13,11 @@ import ibis.expr.types as ir
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED, Rule
 from regulars.errors import NotEnoughDataError
 from regulars.html import audit_html
+from regulars.wording import day
 
 __all__ = ["Audit", "AuditLine", "Counts", "count_reasons", "count_survivors", "write_audit"]
+
+LONG_AFTER = 731  # days from the last order line to the day from which recency is counted that are doubted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,16 @@ class Audit:
         rows = self.kept.rows_left + sum(line.rows for line in self.lines)
         amount = self.kept.amount_left + sum((line.amount for line in self.lines), Decimal(0))
         return rows == self.raw.rows_left and amount == self.raw.amount_left
+
+    def doubts(self, as_of: date | None) -> tuple[str, ...]:
+        """What to be careful about where recency is counted from `as_of`: a day years after the last order."""
+        if as_of is None or (as_of - self.last_day).days <= LONG_AFTER:
+            return ()
+        years = (as_of - self.last_day).days / 365.25
+        return (
+            f"Days since the last order are counted from {day(as_of)}, {years:.1f} years after the last order line "
+            f"({day(self.last_day)}): all customers look long gone. Check that this day is meant.",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; money as decimal text."""

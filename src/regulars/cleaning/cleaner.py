@@ -16,13 +16,17 @@ from regulars.cleaning.grouping import correct_orders, count_losses, group_order
 from regulars.cleaning.matching import any_row, same
 from regulars.cleaning.netting import net_returns, returned_pairs
 from regulars.cleaning.rules import KEPT, RETURN, RETURNED, Returns, Rule, rules_for
-from regulars.errors import NotEnoughDataError, OptionError
+from regulars.errors import NotEnoughDataError, OptionError, UnreadableError
 from regulars.keeping import keep, release
 from regulars.reading import Orders
 from regulars.reading.bringing import bring_here, lacks_for_counting
 from regulars.schema import MONEY, OPTIONAL_ORDERS, ORDERS
+from regulars.wording import counted
 
 __all__ = ["Cleaned", "clean"]
+
+#: From here on a date stands for "never": days are added to dates, and the calendar ends with the year 9999.
+NEVER = date(9000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,8 @@ def clean(
     ------
     NotEnoughDataError
         No line is left.
+    UnreadableError
+        Lines are dated in the year 9000 or later, and no `as_of` sets them aside.
 
     Notes
     -----
@@ -128,6 +134,8 @@ def clean(
     """
     if returns not in ("net", "drop"):
         raise OptionError(f"There is no returns policy {returns!r}.", hint="Choose 'net' or 'drop'.")
+    if as_of is not None and as_of > NEVER:
+        raise OptionError(f"Orders cannot be counted up to {as_of}.", hint=f"Give a day up to {NEVER}.")
     chosen = rules_for(orders, returns=returns, all_products=all_products, as_of=as_of, rules=rules)
     lines = _Lines(orders, chosen)
     grouped = keep(group_orders(lines.tagged, with_copies=lines.with_copies, countries=lines.countries))
@@ -139,6 +147,8 @@ def clean(
             f"All lines of {orders.source} are on or after {as_of}; they run from {first} to {last}.",
             hint="Give a later --as-of (as_of=), or leave it out: then it is the day after the last day.",
         )
+    if as_of is None and whole["last"].date() >= NEVER:
+        raise _never(orders, whole["last"].date())
     losses = count_losses(copies=lines.copies, changed=lines.changed)
     corrected = lines.corrected = keep(correct_orders(grouped, losses=losses, days=lines.days(grouped)))
     release(losses)
@@ -149,7 +159,7 @@ def clean(
     audit = write_audit(counts, rules=chosen, returns=returns, with_copies=lines.with_copies)
     if audit.kept.rows_left == 0:
         raise NotEnoughDataError(
-            f"No order line is left after cleaning: {_losses(audit)}.",
+            f"No order line is left after cleaning. Set aside: {_losses(audit)}.",
             hint="Look at the columns and rules with 'regulars check SOURCE'.",
         )
     cleaned = Cleaned(
@@ -176,7 +186,18 @@ def _brought_over(cleaned: Cleaned) -> Cleaned:
 
 
 def _losses(audit: Audit) -> str:
-    return ", ".join(f"{line.rows:,} rows {line.rule}" for line in audit.lines if line.rows)
+    return ", ".join(f"{counted(line.rows, 'row')} ({line.title})" for line in audit.lines if line.rows)
+
+
+def _never(orders: Orders, last: date) -> UnreadableError:
+    """Dates from which no days can be counted; one query."""
+    late = orders.table.filter(orders.table["ordered_at"] >= ibis.timestamp(f"{NEVER}T00:00:00"))
+    lines = int(late.count().to_pyarrow().as_py())
+    return UnreadableError(
+        f"{counted(lines, 'line')} of {orders.source} {'is' if lines == 1 else 'are'} dated in the year {NEVER.year} or "
+        f"later, up to {last}: such a date stands for “never”, and the days since an order cannot be counted from it.",
+        hint="Correct them where they come from, or set them aside with --as-of DAY (as_of=), a day after all other lines.",
+    )
 
 
 class _Lines:

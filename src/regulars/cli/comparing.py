@@ -200,6 +200,8 @@ def show_movement(found: Movement, by: str) -> None:
         facts = f"{moment.customers:,} customers, net revenue {money} ({moment.source})"
         console.print(Text.assemble((f"{moment.as_of}: ", "bold"), facts))
     console.print()
+    for note in found.notes:
+        console.print(Text(note, style="yellow"))
     for sentence in moves.words:
         console.print(Text(sentence))
     console.print()
@@ -216,8 +218,6 @@ def show_movement(found: Movement, by: str) -> None:
             "" if flow.direction == "lost" else in_money(total.revenue_after, found.currency),
         )
     console.print(table)
-    for note in found.notes:
-        console.print(Text(note, style="yellow"))
 
 
 def _split(flow: Flow) -> tuple[str, ...]:

@@ -22,12 +22,11 @@ from regulars.clustering.fitting import Lloyd, coarsen, fit_k, stability
 from regulars.clustering.measuring import Silhouettes, calinski_harabasz, davies_bouldin, silhouettes_of_each
 from regulars.clustering.scales import Floats
 from regulars.errors import NotEnoughDataError, OptionError
+from regulars.schema import MIN_CUSTOMERS
 
 __all__ = ["MIN_CUSTOMERS", "AutoKMeans", "cluster_centres"]
 
 Progress = Callable[[int, int], None]
-
-MIN_CUSTOMERS = 10  # fewer do not make segments
 
 
 class AutoKMeans(ClusterMixin, TransformerMixin, BaseEstimator):

@@ -40,7 +40,7 @@ BECAUSE: dict[str, str] = {
     "customer": "the customer changed",
     "cuts": "the cut points moved",
     "both": "the customer changed and the cut points moved",
-    "stayed": "nothing changed",
+    "stayed": "same group, same borders",
     "undone": "the customer changed, and the cut points moved along",
     "new": "no order before the first date",
     "unseen": "ordered before the first date, but was not in the earlier side",

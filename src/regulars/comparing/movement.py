@@ -23,12 +23,13 @@ from regulars.profiling import Segment, load_actions
 from regulars.reading import Orders, read
 from regulars.schema import MEASURES, Columns
 from regulars.scoring import RulePack, load_pack
-from regulars.wording import day, unit
+from regulars.wording import counted, day, unit
 
 __all__ = ["CUTS", "compare", "compare_runs"]
 
 CUTS = ("earlier", "later", "each")
 MOST_K = 50
+HARDLY = 0.1  # of the customers who could be in both runs: fewer are doubted
 
 #: Called with the stage in words, steps done, and steps in all (0: not known).
 Progress = Callable[[str, int, int], None]
@@ -201,7 +202,8 @@ def compare_runs(earlier: Run, later: Run, *, cuts: Literal["earlier", "later", 
             for one in sides
         ]
     currency = later.currency or earlier.currency
-    return _movement(sides[0], sides[1], cuts=cuts, currency=currency, notes=_notes(earlier, later))
+    found = _movement(sides[0], sides[1], cuts=cuts, currency=currency, notes=_notes(earlier, later))
+    return replace(found, notes=(*_almost_strangers(found), *found.notes))
 
 
 def _movement(earlier: Side, later: Side, *, cuts: str, currency: str | None, notes: tuple[str, ...]) -> Movement:
@@ -307,11 +309,12 @@ def _check_within(orders: Orders, *days: date) -> None:
             f"No line of {orders.source} has a date.", hint="Look at it with 'regulars check SOURCE'."
         )
     first, last = ends["first"].date(), ends["last"].date()
+    end = min(last, date.max - timedelta(days=1)) + timedelta(days=1)
     for one in days:
-        if not first < one <= last + timedelta(days=1):
+        if not first < one or one - timedelta(days=1) > last:
             raise OptionError(
                 f"The date {one} is outside of {orders.source}: its lines run from {first} to {last}.",
-                hint=f"Give dates from {first + timedelta(days=1)} to {last + timedelta(days=1)}.",
+                hint=f"Give dates from {first + timedelta(days=1)} to {end}.",
             )
 
 
@@ -340,6 +343,23 @@ def _strangers(earlier: Side, later: Side) -> OptionError:
     return OptionError(
         f"No customer is in both: ids of {earlier.source} look like {ids[0]!r}, those of {later.source} like {ids[1]!r}.",
         hint="Take customer_id from the same column in both (--map customer_id=…).",
+    )
+
+
+def _almost_strangers(found: Movement) -> tuple[str, ...]:
+    """Ask whether the runs are of one shop, where hardly anybody who could be in both is in both.
+
+    Everybody of the earlier side could be in the later one; of the later side those who had ordered before the first date,
+    or, where its lines begin only then, everybody.
+    """
+    both = sum(found.groups.total(direction=one).customers for one in ("up", "down", "stayed"))
+    unseen = found.groups.total(direction="unseen").customers
+    possible = min(found.before.customers, both + unseen if unseen else found.after.customers)
+    if both >= HARDLY * possible:
+        return ()
+    return (
+        f"Are these two exports of the same shop? Only {both:,} of {counted(possible, 'customer')} who could be in both "
+        f"{'is' if both == 1 else 'are'} in both. If they are not, nothing below means anything.",
     )
 
 

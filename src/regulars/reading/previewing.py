@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,7 +169,14 @@ def _cut(path: Path, dialect: Dialect) -> list[tuple[str, ...]]:
     return [found.groups() for line in lines if (found := re.search(dialect.lines, line))]
 
 
+def _text(cell: Any) -> str:
+    """A cell as text: a time without parts of a second, a day without a time."""
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == time.min else cell.isoformat(" ", "seconds")
+    return str(cell)
+
+
 def _shown(rows: Iterable[Iterable[Any]], width: int) -> tuple[tuple[str | None, ...], ...]:
     """Cells as text, as many in each row as there are columns."""
-    written = [tuple(None if cell is None else str(cell)[:LONGEST] for cell in row)[:width] for row in rows]
+    written = [tuple(None if cell is None else _text(cell)[:LONGEST] for cell in row)[:width] for row in rows]
     return tuple(row + (None,) * (width - len(row)) for row in written)

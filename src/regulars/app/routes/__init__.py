@@ -11,6 +11,7 @@ from regulars.app.routes import (
     comparing,
     customers,
     entering,
+    measuring,
     method,
     overview,
     running,
@@ -35,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     method.router,
     settings.router,
     overview.router,
+    measuring.router,  # before the files of a list
     segments.router,
     customers.router,
 )

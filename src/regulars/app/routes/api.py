@@ -7,21 +7,34 @@ from datetime import UTC, date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Security
+from fastapi import APIRouter, Depends, Path, Query, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
+from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.requests import Request
 from starlette.responses import Response
 
 from regulars.app import answers
 from regulars.app.house import HouseOf
+from regulars.app.lists import drop_lists, lists_of
 from regulars.app.movements import Cuts, moves_between_dates, moves_between_runs
 from regulars.app.people import PAGE, Filters, find_selection, list_people
 from regulars.cards import customer_card
-from regulars.errors import SourceError
+from regulars.errors import SourceError, listed
 from regulars.profiling import Segment
 
 __all__ = ["CHANGES", "READS", "RunName", "Who", "api_router", "router"]
+
+
+class _Text(PathConvertor):
+    """All of the rest of an address, line breaks included: ids of customers may have any letter."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("text", _Text())
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -54,6 +67,15 @@ CHANGES = _errors(
 )
 
 
+def _known_only(request: Request) -> None:
+    """Refuse parameters that the document does not know: a misspelt filter would be no filter."""
+    operation = request.app.openapi()["paths"][request.scope["route"].path_format][request.method.lower()]
+    known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    if unknown := [name for name in request.query_params if name not in known]:
+        words = f"There is no such parameter; there {f'are {listed(sorted(known))}' if known else 'is none'}"
+        raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", unknown[0]), "msg": words}])
+
+
 def api_router() -> APIRouter:
     """Begin a part of the API."""
 
@@ -61,7 +83,10 @@ def api_router() -> APIRouter:
         return route.name
 
     return APIRouter(
-        prefix="/api/v1", responses=READS, dependencies=[Security(_bearer)], generate_unique_id_function=name_of
+        prefix="/api/v1",
+        responses=READS,
+        dependencies=[Security(_bearer), Depends(_known_only)],
+        generate_unique_id_function=name_of,
     )
 
 
@@ -93,6 +118,7 @@ def get_run(house: HouseOf, run: RunName) -> answers.RunAnswer:
         customers=result.customers_total,
         orders=result.orders_total,
         revenue=result.revenue,
+        notes=list(result.notes),
         k=result.choice.k,
         why=result.choice.reason,
         warning=result.choice.warning,
@@ -105,8 +131,10 @@ def get_run(house: HouseOf, run: RunName) -> answers.RunAnswer:
 
 @router.delete("/runs/{run}", tags=["runs"], status_code=204, response_class=Response, responses=CHANGES)
 def delete_run(house: HouseOf, run: RunName) -> None:
-    """Delete a run, its files, and what was noted about it."""
+    """Delete a run, its files, what was noted about it, and its lists: campaigns can then not be measured."""
+    lists = lists_of(house.workspace, run)
     house.workspace.remove(run)
+    drop_lists(house.workspace, lists)
 
 
 @router.get("/runs/{run}/segments", tags=["runs"])
@@ -207,7 +235,7 @@ def list_customers(house: HouseOf, run: RunName, asked: Annotated[CustomersAsked
     )
 
 
-@router.get("/runs/{run}/customers/{customer_id:path}", tags=["customers"])
+@router.get("/runs/{run}/customers/{customer_id:text}", tags=["customers"])
 def get_customer(
     house: HouseOf, run: RunName, customer_id: Annotated[str, Path(description="As in the source.")]
 ) -> answers.CardAnswer:

@@ -12,7 +12,7 @@ from starlette.responses import FileResponse
 
 from regulars.app import answers
 from regulars.app.house import HouseOf
-from regulars.app.lists import MOST_SEED, Wanted, build_list, find_list, keep_list, lists_of, path_of
+from regulars.app.lists import MOST_SEED, USUAL_HOLDOUT, Wanted, build_list, find_list, keep_list, lists_of, path_of
 from regulars.app.people import Selection, find_selection, list_people
 from regulars.app.routes.api import CHANGES, RunName, Who, api_router
 from regulars.app.workspace import Run
@@ -28,7 +28,8 @@ class ListAsked(Who):
     model_config = ConfigDict(extra="forbid")
 
     tool: str = Field("csv", description="`csv`, `klaviyo`, `mailchimp`, `shopify-tags`, `meta` or `google`.")
-    holdout: float = Field(0.0, ge=0, lt=1, description="Share of the control group.")
+    of: str = Field(description="As for the customers; here it must be said, such as `everyone`.")
+    holdout: float = Field(USUAL_HOLDOUT / 100, ge=0, lt=1, description="Share of the control group; 0: none.")
     seed: int = Field(0, ge=0, le=MOST_SEED, description="Another seed, another draw.")
 
 

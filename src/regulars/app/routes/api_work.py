@@ -15,6 +15,7 @@ from regulars.app.choices import Choices
 from regulars.app.house import House, HouseOf, SessionOf
 from regulars.app.jobs import Job
 from regulars.app.routes.api import CHANGES, api_router
+from regulars.app.saying import for_programs
 from regulars.app.sources import databases, find_source, start_check, start_run
 from regulars.pipeline.facts import MOST_K
 from regulars.planning import amount
@@ -144,4 +145,9 @@ def _choices(asked: CheckAsked) -> Choices:
 
 def _answer(house: House, job: Job) -> answers.JobAnswer:
     ahead = house.jobs.ahead_of(job) if job.state == "waiting" else 0
-    return answers.JobAnswer.model_validate(job.to_dict() | {"ahead": ahead})
+    facts = job.to_dict() | {"ahead": ahead}
+    if job.error is not None:
+        facts["error"] = for_programs(job.error)
+    if job.result is not None and job.result.get("error"):
+        facts["result"] = job.result | {"error": for_programs(job.result["error"])}
+    return answers.JobAnswer.model_validate(facts)

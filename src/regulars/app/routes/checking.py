@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -26,11 +26,13 @@ from regulars.wording import money as in_words
 router = APIRouter(include_in_schema=False)
 
 MOST_COLUMNS = 30  # of the preview
+LONGEST_NAME = 40  # letters of the name of a column
 
 #: What `checking.look_at` gives, while nothing of it is known.
 NOTHING: dict[str, Any] = {
     "columns": [], "rows": [], "sheets": [], "sheet": "", "layout": "", "how_sure": "", "matches": [], "unmatched": [],
-    "lines": None, "exact": False, "run_seconds": None, "error": None, "notes": [], "currency": None, "audit": None,
+    "lines": None, "exact": False, "run_seconds": None, "error": None, "doubts": [], "notes": [], "currency": None,
+    "audit": None,
 }  # fmt: skip
 
 
@@ -60,7 +62,7 @@ FIELDS = (
     Field(name="amount", title="Amount", about="Money of the whole line; it takes the place of quantity × price."),
     Field(name="product_id", title="Product code", about="Finds the purchase that a return takes back."),
     Field(name="product", title="Product", about="Its name."),
-    Field(name="country", title="Country", about="For filters and the map."),
+    Field(name="country", title="Country", about="For filters, and for the map in the report."),
     Field(name="currency", title="Currency", about="Where amounts are in several."),
     Field(name="email", title="E-mail", about="For lists that a mail tool imports."),
     Field(name="phone", title="Phone", about="For lists that an ad tool imports."),
@@ -109,10 +111,10 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
         "source": source,
         "job": job,
         "seen": seen,
-        "error": _in_titles(seen["error"] or job.error),
+        "error": _in_titles(_briefly(seen["error"] or job.error, seen["columns"])),
         "here_again": f"{request.url.path}?{request.url.query}".rstrip("?"),
         "left": None if job.left is None else spoken(job.left),
-        "takes": None if seen["run_seconds"] is None else spoken(seen["run_seconds"]),
+        "takes": None if seen["run_seconds"] is None else _takes(seen["run_seconds"]),
         "audit": _audit(seen),
     }
     if pages.is_partial(request):
@@ -130,6 +132,7 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
         written=given if wrong else choices.written(),
         fields=[(field, _taken(field.name, seen)) for field in FIELDS],
         column=COLUMN,
+        longest=LONGEST_NAME,
         shown=shown,
         first_rows=[row[: len(shown)] for row in seen["rows"]],
         examples=_examples(seen),
@@ -143,9 +146,25 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
     )
 
 
+def _takes(seconds: float) -> str:
+    """How long a run takes; short ones depend on what else the machine does, so nothing shorter is promised."""
+    return "about half a minute, longer on a busy machine" if seconds < 45 else spoken(seconds)
+
+
 def _looking(request: Request, facts: dict[str, Any]) -> Response:
     template = "check_looking.html" if pages.is_partial(request) else "check_first.html"
     return pages.page(request, template, **facts)
+
+
+def _briefly(error: Mapping[str, str] | None, columns: Iterable[str]) -> Mapping[str, str] | None:
+    """An error that names columns, with the first letters of very long names."""
+    if error is None:
+        return None
+    message = error["message"]
+    for name in columns:
+        if len(name) > LONGEST_NAME:
+            message = message.replace(name, f"{name[: LONGEST_NAME - 1]}…")
+    return {**error, "message": message}
 
 
 def _in_titles(error: Mapping[str, str] | None) -> Mapping[str, str] | None:

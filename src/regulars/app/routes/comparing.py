@@ -16,12 +16,21 @@ from regulars import charts
 from regulars.app import pages
 from regulars.app.downloads import csv_of
 from regulars.app.house import House, HouseOf
-from regulars.app.movements import Compared, Cuts, days_of, moves_between_dates, moves_between_runs, people_of
+from regulars.app.movements import (
+    Compared,
+    Cuts,
+    days_of,
+    likeliest,
+    moves_between_dates,
+    moves_between_runs,
+    people_of,
+)
+from regulars.app.saying import hint_for_people
 from regulars.app.workspace import Run
 from regulars.comparing import BECAUSE, CUTS, GROUPINGS, Moves
 from regulars.errors import OptionError, RegularsError, listed
 from regulars.reporting import chart_data
-from regulars.wording import slug
+from regulars.wording import day, slug
 
 router = APIRouter(include_in_schema=False)
 
@@ -71,6 +80,9 @@ def _asked(query: Mapping[str, str]) -> Asked:
             raise OptionError(f"{name} is {value[:40]!r}.", hint=f"Choose one of {listed(allowed)}.")
     texts = [query.get(name, "").strip() for name in ("from", "to")]
     dates = (_day(texts[0]), _day(texts[1])) if any(texts) else None
+    if dates is not None and dates[0] > dates[1]:
+        words = f"The first day, {day(dates[0])}, is after the second, {day(dates[1])}."
+        raise OptionError(words, hint="Give the earlier one first, under “From”.")
     return Asked(other=query.get("with", ""), dates=dates, by=by, cuts=cast(Cuts, cuts))
 
 
@@ -126,16 +138,20 @@ def _page(
     *, error: RegularsError | None = None, status: int = 200,
 ) -> Response:  # fmt: skip
     first, last, proposed = days_of(run)
+    others = [entry for entry in house.workspace.runs() if entry.name != run.name]
+    if error is not None:
+        error = OptionError(error.message, hint=hint_for_people(error))
     facts: dict[str, Any] = {}
     if compared is not None:
         moves = compared.movement.by(asked.by)
         figure = chart_data(charts.movement(compared.movement, asked.by))
         facts = {"movement": compared.movement, "moves": moves, "reasons": _reasons(moves)}
         facts["notes"] = [note for note in compared.movement.notes if asked.by == "segments" or "Segments" not in note]
+        facts["order"] = list(dict.fromkeys(one.name for one in moves.after if one.kind == "segment"))
         facts["figures"] = {"movement": figure}
     return pages.page(
         request, "compare.html", run=run, status=status, here="/compare", asked=asked, error=error,
-        others=[entry for entry in house.workspace.runs() if entry.name != run.name],
+        others=others, preselected=asked.other or likeliest(house.workspace, run, others),
         first=first, last=last, dates=asked.dates or proposed, because=BECAUSE, **facts,
     )  # fmt: skip
 

@@ -32,7 +32,7 @@ def linker(run: Run) -> Callable[[str], str]:
     """A function from a customer's id to the address of their page; what a browser would shorten goes into the query."""
 
     def link(customer_id: str) -> str:
-        if {".", ".."} & set(customer_id.replace("\\", "/").split("/")):
+        if {".", ".."} & set(customer_id.replace("\\", "/").split("/")) or not customer_id.isprintable():
             return f"/runs/{quote(run.name)}/customer?{urlencode({'id': customer_id})}"
         return f"/runs/{quote(run.name)}/customer/{quote(customer_id, safe='')}"
 
@@ -78,7 +78,8 @@ def _customer(request: Request, house: House, run: str, customer_id: str) -> Res
             request, "customer_unknown.html", run=found, here=HERE, status=404, wanted=shortened(wanted, SHORT),
             near=alike(found, wanted), customer_url=linker(found),
         )  # fmt: skip
-    return pages.page(request, "customer.html", run=found, here=HERE, card=card, **_shown(found, card))
+    note = house.workspace.read_notes(run).get(card.segment or "", "")
+    return pages.page(request, "customer.html", run=found, here=HERE, card=card, note=note, **_shown(found, card))
 
 
 def card_of(run: Run, customer_id: str) -> Card | None:

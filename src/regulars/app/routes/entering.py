@@ -34,7 +34,8 @@ def enter(request: Request, house: HouseOf, token: str = "") -> Response:
             request,
             status=401,
             message="This address has been used, or is not the right one.",
-            hint="Each start of 'regulars serve' prints an address that works once. Start it again for a new one.",
+            hint="Each start of 'regulars serve' prints an address that works once. In the window in which it runs, end it "
+            "with Ctrl-C, start it again, and open the new address.",
         )
     return _let_in(request, cookie)
 

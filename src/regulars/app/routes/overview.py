@@ -16,6 +16,7 @@ from regulars.app.house import HouseOf
 from regulars.app.people import Filters, People, find_selection, list_people
 from regulars.app.routes.customers import linker
 from regulars.app.workspace import Run
+from regulars.charts.groups import group_tints
 from regulars.pipeline import Segmentation
 from regulars.reporting import SegmentCard, segment_card
 
@@ -40,6 +41,7 @@ def overview(request: Request, house: HouseOf, run: str) -> Response:
     result = found.result
     test = result.backtest
     grid = pages.figure_of(found, "rfm_grid")
+    named = {row[2] for row in grid.rows}
     return pages.page(
         request,
         "overview.html",
@@ -52,6 +54,7 @@ def overview(request: Request, house: HouseOf, run: str) -> Response:
         last_day=last_day(result),
         priced=test is not None and test.forecasts.best.windows[0].expected_revenue is not None,
         fields={(row[0], row[1]): row[2:] for row in grid.rows},
+        tints={name: tint for name, tint in group_tints(result).items() if name in named},
         at_risk=_first_of(found, "at-risk", "spend" if result.outlook is None else "risk"),
         high_value=_first_of(found, "high-value", "spend"),
         files={name: words for name, words in FILES.items() if (found.folder / name).is_file()},

@@ -55,6 +55,8 @@ def show(request: Request, house: HouseOf, session: SessionOf, job_id: str) -> R
     if job.kind != "run" or job.state == "done":
         address = f"/runs/{quote(job.result['run'])}" if job.kind == "run" and job.result else back
         return Response(headers={"hx-redirect": address}) if partial else RedirectResponse(address, status_code=303)
+    if partial and job.ended:  # what stands beside the state, the button, goes too
+        return Response(headers={"hx-refresh": "true"})
     made = pages.piece if partial else pages.page
     return made(
         request,
@@ -63,6 +65,7 @@ def show(request: Request, house: HouseOf, session: SessionOf, job_id: str) -> R
         back=back,
         ahead=house.jobs.ahead_of(job) if job.state == "waiting" else 0,
         stages=_stages(job),
+        stopping=house.jobs.is_stopping(job),
         left=None if job.left is None else spoken(job.left),
     )
 
@@ -73,6 +76,13 @@ def stop(house: HouseOf, session: SessionOf, job_id: str) -> Response:
     job = house.jobs.get(job_id, session=session.id)
     house.jobs.stop(job)
     return RedirectResponse(f"/jobs/{job.id}", status_code=303)
+
+
+@router.post("/jobs/{job_id}/dismiss")
+def dismiss(house: HouseOf, session: SessionOf, job_id: str) -> Response:
+    """Take a run that failed or was stopped from the start page."""
+    house.jobs.forget(house.jobs.get(job_id, session=session.id))
+    return RedirectResponse("/", status_code=303)
 
 
 def _stages(job: Job) -> list[tuple[str, str]]:

@@ -77,14 +77,15 @@ def everyone(request: Request, house: HouseOf, run: str) -> Response:
 
 
 @router.post("/runs/{run}/segments/{segment}/note")
-def note(house: HouseOf, run: str, segment: str, form: FormOf) -> Response:
+def note(request: Request, house: HouseOf, run: str, segment: str, form: FormOf) -> Response:
     """Keep what the user says is to be done with a segment; the suggestion comes back with an empty text."""
     found = find_selection(house.workspace.run(run), f"segments/{segment}")
     text = "" if "forget" in form else form.get("note", "").strip()
     if len(text) > LONGEST_NOTE:
-        raise OptionError(
-            f"The text has {len(text):,} letters.", hint=f"Keep it below {LONGEST_NOTE:,}; go back, and shorten it."
+        error = OptionError(
+            f"The text is not kept: it has {len(text):,} letters.", hint=f"Shorten it to {LONGEST_NOTE:,} at most."
         )
+        return _people_page(request, house, run, found.of, typed=text, note_error=error)
     house.workspace.write_note(run, found.title, text)
     return RedirectResponse(f"{_address(run, found)}?kept=1#action", status_code=303)
 
@@ -100,12 +101,14 @@ def count_list(request: Request, house: HouseOf, run: str) -> Response:
 
 @router.post("/runs/{run}/lists")
 def make_list(request: Request, house: HouseOf, run: str, form: FormOf) -> Response:
-    """Make a list, and show where it is."""
+    """Make a list, and show where it is; where there is such a list already, ask whether another is meant."""
     found = house.workspace.run(run)
     selection = find_selection(found, form.get("of", ""))
     try:
-        filters = Filters.from_query(form)
-        audience = lists.build_list(found, selection, filters, lists.Wanted.from_query(form))
+        filters, wanted = Filters.from_query(form), lists.Wanted.from_query(form)
+        if "again" not in form and lists.same_list(house.workspace, found, selection, filters, wanted):
+            return _counted(request, house, run, form)
+        audience = lists.build_list(found, selection, filters, wanted)
     except RegularsError:
         return _counted(request, house, run, form)
     made = lists.keep_list(house.workspace, found, selection, filters, audience, today=date.today())
@@ -139,10 +142,13 @@ def _counted(request: Request, house: House, run: str, query: Mapping[str, str])
     """Who would be on a list, or why there can be none: as a part, or as a page with the form."""
     found = house.workspace.run(run)
     selection = find_selection(found, query.get("of", ""))
-    facts: dict[str, Any] = {"audience": None, "error": None, "filters": Filters()}
+    facts: dict[str, Any] = {"audience": None, "error": None, "filters": Filters(), "nobody": False, "earlier": None}
     try:
         facts["filters"] = Filters.from_query(query)
-        facts["audience"] = lists.build_list(found, selection, facts["filters"], lists.Wanted.from_query(query))
+        facts["nobody"] = not list_people(found, selection, facts["filters"], size=1).total
+        wanted = lists.Wanted.from_query(query)
+        facts["earlier"] = lists.same_list(house.workspace, found, selection, facts["filters"], wanted)
+        facts["audience"] = lists.build_list(found, selection, facts["filters"], wanted)
     except RegularsError as error:
         facts["error"] = error
     status = 200 if facts["error"] is None else 400
@@ -156,11 +162,19 @@ def _counted(request: Request, house: House, run: str, query: Mapping[str, str])
 # --- people ---------------------------------------------------------------------------------------------------------
 
 
-def _people_page(request: Request, house: House, run: str, of: str) -> Response:
-    """The page of a selection; for htmx only the table of its people."""
+def _people_page(
+    request: Request, house: House, run: str, of: str, *, typed: str = "", note_error: OptionError | None = None
+) -> Response:
+    """The page of a selection; for htmx only the table of its people. `typed` is a text that could not be kept."""
     found = house.workspace.run(run)
     selection, asked = find_selection(found, of), dict(request.query_params)
-    facts: dict[str, Any] = {"people": None, "error": None, "filters": Filters()}
+    facts: dict[str, Any] = {
+        "people": None,
+        "error": None,
+        "filters": Filters(),
+        "typed": typed,
+        "note_error": note_error,
+    }
     try:
         facts["filters"] = Filters.from_query(asked)
         sort = asked.get("sort") or "spend"
@@ -170,7 +184,7 @@ def _people_page(request: Request, house: House, run: str, of: str) -> Response:
     whole = list_people(found, selection, Filters(), size=1)
     facts |= {"whole": whole, "asked": asked, "sorts": sorts_of(found), "customer_url": linker(found)}
     facts |= {"selection": selection, "address": _address(run, selection), "more": _more(asked)}
-    status = 200 if facts["error"] is None else 400
+    status = 200 if (facts["error"] or note_error) is None else 400
     if pages.is_partial(request):
         return pages.piece(request, "people_part.html", run=found, status=status, **facts)
     return pages.page(

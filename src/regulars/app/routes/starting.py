@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from regulars.app import pages
 from regulars.app.house import House, HouseOf, SessionOf
+from regulars.app.lists import drop_lists, lists_of
 from regulars.app.sources import databases
 from regulars.app.uploads import ENDINGS
 from regulars.errors import RegularsError
@@ -57,13 +58,16 @@ def take_note(house: HouseOf) -> Response:
 def ask(request: Request, house: HouseOf, run: str) -> Response:
     """Ask whether a run is really to be deleted."""
     found = next((entry for entry in house.workspace.runs() if entry.name == run), None)
-    return pages.page(request, "delete.html", name=house.workspace.run(run).name, entry=found)
+    name = house.workspace.run(run).name
+    return pages.page(request, "delete.html", name=name, entry=found, lists=lists_of(house.workspace, name))
 
 
 @router.post("/runs/{run}/delete")
 def delete(house: HouseOf, run: str) -> Response:
-    """Delete a run."""
+    """Delete a run and its lists."""
+    lists = lists_of(house.workspace, run)
     house.workspace.remove(run)
+    drop_lists(house.workspace, lists)
     return RedirectResponse("/", status_code=303)
 
 

@@ -48,12 +48,12 @@ document.addEventListener("htmx:afterSettle", function () {
     const name = chosen.name.toLowerCase();
     failed.hidden = true;
     if (!area.dataset.endings.split(" ").some((ending) => name.endsWith(ending))) {
-      return refuse("“" + chosen.name + "” cannot be read. Drop a CSV, Excel (.xlsx) or Parquet file.");
+      return refuse("“" + chosen.name + "” cannot be read. " + (name.endsWith(".xls") ? "Open it in Excel, and save it as .xlsx." : "Drop a CSV, Excel (.xlsx) or Parquet file."));
     }
     if (chosen.size > Number(area.dataset.limit)) {
       return refuse("“" + chosen.name + "” is too big: at most " + area.dataset.limitWords + " are taken.");
     }
-    if (!chosen.size) return refuse("“" + chosen.name + "” is empty.");
+    if (!chosen.size) return refuse("“" + chosen.name + "” is empty: export it again.");
     area.querySelector("[data-name]").textContent = chosen.name;
     bar.value = 0;
     said.textContent = "0%";
@@ -67,8 +67,10 @@ document.addEventListener("htmx:afterSettle", function () {
       said.textContent = share < 100 ? share + "%" : "Sent. One moment …";
     });
     request.addEventListener("load", function () {
-      if (request.status === 201) location.assign(JSON.parse(request.responseText).check);
-      else refuse(reason(request));
+      if (request.status === 201) {
+        const taken = JSON.parse(request.responseText);
+        location.assign(area.dataset.back ? area.dataset.back + "?source=" + taken.id : taken.check);
+      } else refuse(reason(request));
     });
     request.addEventListener("error", () => refuse("The upload broke off: the server cannot be reached, or the file changed meanwhile. Drop it again."));
     request.addEventListener("abort", () => refuse("The upload was cancelled. Nothing was kept."));
