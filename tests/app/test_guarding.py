@@ -39,7 +39,7 @@ def token(app):
 def test_a_stranger_sees_no_page(stranger, path):
     answer = stranger.get(path)
     assert answer.status_code == 401
-    assert "Open the address that" in answer.text
+    assert "open the address that" in answer.text
 
 
 def test_a_stranger_gets_nothing_from_the_api(stranger):

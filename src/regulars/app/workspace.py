@@ -158,6 +158,7 @@ class Workspace:
         if (
             not re.fullmatch(r"[^/\\\0]+", name)
             or name.startswith(".")
+            or len(name.encode("utf-8", "replace")) > 255
             or not (self.folder / name / "facts.json").is_file()
         ):
             raise SourceError(f"There is no run {name[:80]!r}.", hint="Choose one from the list of runs.")
