@@ -179,7 +179,7 @@ def _refuse_nothing(opened: Opened, found: Recognised, *, facts: Facts) -> None:
         raise NotEnoughDataError(
             f"{opened.source} has column names but no rows.",
             hint="Export it again, or choose another file."
-            if opened.parts
+            if opened.parts or opened.delimiter
             else "Choose another table, or another query.",
         )
     if not facts.customers:
