@@ -1,5 +1,6 @@
 """What the tests share: one engine, tables written as text, the sample shop, and the real file where it exists."""
 
+import gc
 import os
 import zipfile
 from collections.abc import Callable
@@ -43,6 +44,14 @@ def one_thread():
     """Let scikit-learn, when a test asks it, work without threads: on small matrices they only wait for each other."""
     with threadpool_limits(limits=1):
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rare_garbage():
+    """Look for garbage once a module: looking all the time takes a fifth of what the tests take."""
+    gc.disable()
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")

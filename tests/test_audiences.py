@@ -494,14 +494,66 @@ class TestFiles:
         assert [file.name for file in tmp_path.iterdir()] == ["risk.csv"]
 
     def test_all_files_or_none(self, result, tmp_path):
-        (tmp_path / "risk.control.csv").write_text("old")
-        (tmp_path / "risk.record.json").mkdir()
-        (tmp_path / "risk.record.json" / "in the way").write_text("")
+        files = write_audience(build_audience(result, "at-risk", holdout=0.2), tmp_path / "risk.csv", day=DAY)
+        before = files[2].read_bytes()
+        files[0].unlink()
+        files[0].mkdir()
+        (files[0] / "in the way").write_text("")
+        audience = build_audience(result, "at-risk", holdout=0.3)
 
+        with pytest.raises(OutputError, match="is a folder"):
+            write_audience(audience, files[0], day=DAY, replace=True)
+        files[0].rename(tmp_path / "away")
+        files[1].unlink()
+        (tmp_path / "away").rename(files[1])
         with pytest.raises(OutputError, match="Cannot write"):
-            write_audience(build_audience(result, "at-risk", holdout=0.2), tmp_path / "risk.csv", day=DAY)
+            write_audience(audience, files[0], day=DAY, replace=True)
         assert sorted(file.name for file in tmp_path.iterdir()) == ["risk.control.csv", "risk.record.json"]
-        assert (tmp_path / "risk.control.csv").read_text() == "old"
+        assert files[2].read_bytes() == before
+
+    @pytest.mark.parametrize("name", ["list.csv", "list.control.csv", "list.record.json"])
+    @pytest.mark.parametrize("replace", [False, True])
+    def test_a_file_that_is_no_list_is_never_replaced(self, result, tmp_path, name, replace):
+        (tmp_path / name).write_text("mine")
+
+        with pytest.raises(OutputError, match=rf"{name} is there already, and no record .* Choose another name"):
+            write_audience(build_audience(result, "at-risk"), tmp_path / "list.csv", day=DAY, replace=replace)
+        assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "mine")]
+
+    def test_a_list_with_a_control_group_is_replaced_only_if_asked_for(self, result, tmp_path):
+        files = write_audience(build_audience(result, "at-risk", holdout=0.2), tmp_path / "list.csv", day=DAY)
+        before = [file.read_bytes() for file in files]
+        with pytest.raises(OutputError, match=r"a campaign that may be going on: at-risk.* held out.*--replace"):
+            write_audience(build_audience(result, "at-risk"), files[0], day=DAY)
+        assert [file.read_bytes() for file in files] == before
+
+        write_audience(build_audience(result, "at-risk", holdout=0.3), files[0], day=DAY, replace=True)
+        assert load_record(files[0]).holdout == 0.3
+        write_audience(build_audience(result, "at-risk"), files[0], day=DAY, replace=True)
+        assert [file.name for file in tmp_path.iterdir()] == ["list.csv"]
+
+    def test_files_of_two_exports_do_not_belong_together(self, result, tmp_path):
+        files, other = (
+            write_audience(build_audience(result, "at-risk", holdout=0.2, seed=seed), tmp_path / name, day=DAY)
+            for seed, name in enumerate(("a.csv", "b.csv"))
+        )
+        control = files[1].read_bytes()
+        files[1].write_bytes(other[1].read_bytes())
+        with pytest.raises(SourceError, match=r"a.control.csv and a.record.json do not belong together"):
+            load_record(files[0])
+        files[1].write_bytes(control)
+        with files[0].open("a") as file:
+            file.write("me@example.org\n")
+        with pytest.raises(SourceError, match=r"a.csv and a.record.json do not belong together.*changed by hand"):
+            load_record(files[0])
+        assert load_record(files[2]).seed == 0
+
+    def test_a_record_that_does_not_count_right_is_told(self, result, tmp_path):
+        files = write_audience(build_audience(result, "at-risk", holdout=0.2), tmp_path / "x.csv", day=DAY)
+        plain = json.loads(files[2].read_text("utf-8"))
+        files[2].write_text(json.dumps(plain | {"control": {}}), "utf-8")
+        with pytest.raises(SourceError, match="is not a record of an export, or is damaged"):
+            load_record(files[2])
 
     def test_wrong_places_are_refused(self, result, tmp_path):
         audience = build_audience(result, "at-risk")
@@ -607,6 +659,10 @@ class TestMeasuring:
         with pytest.raises(NotEnoughDataError, match=r"Nobody of the .* is among the customers"):
             measure_campaign(record, orders[orders["customer"] == "stranger"])
 
+    def test_days_that_the_run_knows_are_refused(self, record):
+        with pytest.raises(OptionError, match=rf"the run knows all orders before {record.as_of}.*--from"):
+            measure_campaign(record, self.orders(record), start=record.as_of - timedelta(days=1))
+
     def test_no_days_are_refused(self, record):
         with pytest.raises(OptionError, match="The number of days is 0"):
             measure_campaign(record, self.orders(record), days=0)
@@ -656,13 +712,16 @@ class TestCommands:
         for first, second in zip(one, other, strict=True):
             assert first.read_text("utf-8") == second.read_text("utf-8")
 
-    def test_measure_shows_both_groups(self, folder, lines, tmp_path, capsys):
+    def test_measure_shows_both_groups(self, lines, tmp_path, capsys):
         path, orders = tmp_path / "list.csv", tmp_path / "orders.csv"
         lines.to_csv(orders, index=False)
-        assert regulars("export", folder, "--segment", "at-risk", "-o", path, "--holdout", "0.3") == 0
+        last = pd.to_datetime(lines["InvoiceDate"]).max().date()
+        run = rg.segment(lines, columns=COLUMNS, k=3, backtest=False, as_of=last - timedelta(days=30))
+        folder = write_run(run, tmp_path / "run", figures=False, report=False)
+        export = ("export", folder, "--segment", "at-risk", "-o", path, "--holdout", "0.3")
+        assert [regulars(*export), regulars(*export), regulars(*export, "--replace")] == [0, 2, 0]
         capsys.readouterr()
 
-        last = pd.to_datetime(lines["InvoiceDate"]).max().date()
         assert regulars("measure", "--export", path, orders, "--from", last - timedelta(days=30)) == 0
         shown = capsys.readouterr().out
         assert "got it" in shown
@@ -680,6 +739,7 @@ class TestCommands:
             (["-o", "x.csv"], "Nothing was asked for"),
             (["--segment", "at-risk", "-o", "x.csv", "--holdout", "lots"], "Cannot hold out 'lots'"),
             (["--segment", "at-risk", "-o", "x.csv", "--holdout", "100%"], "Cannot hold out '100%'"),
+            (["--segment", "at-risk", "-o", "x.csv", "--holdout", "40"], "Give 1% to 99%, such as 40% (not 40)"),
             (["--segment", "nobody", "-o", "x.csv"], "no segment or group 'nobody'"),
         ],
     )

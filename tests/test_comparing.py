@@ -557,6 +557,29 @@ def test_the_screen_says_it_in_sentences_and_as_a_table(regulars, folders, tmp_p
     }
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_file_is_replaced_only_if_asked_for_and_only_one_of_who_moved(regulars, folders, tmp_path, ending):
+    file, compare = tmp_path / f"moved.{ending}", ("compare", *(folders[0] / name for name in "ab"), "-o")
+    assert regulars(*compare, file)[0] == 0
+    code, _, error = regulars(*compare, file)
+    assert (code, "--replace" in error) == (2, True)
+    assert regulars(*compare, file, "--replace")[0] == 0
+
+    file.write_text("customer,amount\n")
+    code, _, error = regulars(*compare, file, "--replace")
+    assert (code, "does not say who moved" in " ".join(error.split())) == (2, True)
+    assert file.read_text() == "customer,amount\n"
+
+
+def test_a_day_that_is_none_is_answered_with_an_example(regulars):
+    code, _, error = regulars("compare", "orders.csv", "--dates", "2024-01-01", "1.2.2024")
+
+    assert code == 2
+    assert "'1.2.2024' is not a day. Write the year first, such as 2011-12-31." in " ".join(
+        error.replace("│", "").split()
+    )
+
+
 def test_a_folder_holds_everything_and_is_replaced_whole(regulars, folders, tmp_path):
     place, run = folders
     for by in ("segments", "groups"):

@@ -359,7 +359,6 @@ def test_a_query_takes_the_place_of_a_table(shop_url, tmp_path):
 @pytest.mark.parametrize(
     "query",
     [
-        "DROP TABLE order_lines",
         "SELECT 1) AS a; DROP TABLE order_lines; SELECT * FROM (SELECT 1",
         "SELECT 1) AS a; COMMIT; DROP TABLE order_lines; SELECT * FROM (SELECT 1",
         "WITH gone AS (DELETE FROM order_lines RETURNING *) SELECT * FROM gone",
@@ -370,6 +369,18 @@ def test_a_query_cannot_write(shop_url, query, lines):
     with pytest.raises(SourceError, match=r"refuses|cannot be read"):
         rg.read(shop_url, query=query)
     assert rg.read(f"{shop_url}?table=order_lines").table.count().to_pyarrow().as_py() == lines.num_rows
+
+
+@pytest.mark.parametrize("query", ["DROP TABLE order_lines", "-- SELECT\nINSERT INTO a VALUES (1)", "PRAGMA x"])
+def test_what_is_not_a_select_is_refused_in_one_sentence(shop_url, query):
+    with pytest.raises(SourceError, match="A query may only be one SELECT"):
+        rg.read(shop_url, query=query)
+
+
+@pytest.mark.parametrize("begin", ["/* all */ (SELECT", "-- all\nWITH a AS (SELECT 1) (SELECT"])
+def test_a_select_may_begin_with_a_comment_or_a_bracket(files, lines, begin):
+    found = rg.read(f"duckdb:///{files / 'shop.duckdb'}", query=f"{begin} * FROM order_lines)")
+    assert found.table.count().to_pyarrow().as_py() == lines.num_rows
 
 
 def test_a_missing_table_is_told_with_what_is_there(shop_url):
@@ -668,6 +679,18 @@ def test_what_is_not_a_database_or_a_name_is_refused(sample_result, tmp_path):
     with pytest.raises(SourceError, match="is not the name of a table"):
         write_table_to(sample_result, f"sqlite:///{tmp_path}/a.sqlite", table='a"b')
     assert not (tmp_path / "a.sqlite").exists()
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb"])
+def test_what_would_keep_nothing_is_refused(sample_result, tmp_path, scheme):
+    with pytest.raises(OptionError, match="is in memory: nothing would be left of it"):
+        write_table_to(sample_result, f"{scheme}:///:memory:", table="a")
+    for name in ("x.csv", "x.parquet", "x.json"):
+        file = tmp_path / name
+        file.write_text("a,b\n1,2\n")
+        with pytest.raises(OutputError, match=f"{name} is not a database file of"):
+            write_table_to(sample_result, f"{scheme}:///{file}", table="a")
+        assert file.read_text() == "a,b\n1,2\n"
 
 
 def test_a_run_that_is_opened_again_has_the_same_id(sample_result, tmp_path):

@@ -10,7 +10,7 @@ import ibis
 import pandas as pd
 import pytest
 
-from regulars.cleaning import clean
+from regulars.cleaning import clean, consents
 from regulars.errors import ColumnError, OptionError, SourceError
 from regulars.reading import layouts, read
 from regulars.schema import Columns
@@ -333,6 +333,28 @@ def test_signatures_tell_layouts_apart():
     for one in known:
         headers = {name for names in one.columns.values() for name in names} | set(one.telling)
         assert not [other.name for other in known if other is not one and set(other.telling) <= headers]
+
+
+@pytest.mark.parametrize(
+    ("phone", "consent"),
+    [
+        ("Phone", "Accepts Marketing"),
+        ("Phone Number", "email_marketing_consent"),
+        ("Telephone", "Newsletter"),
+        ("mobile", "Opt-in"),
+        ("Telefonnummer", "subscribed"),
+    ],
+)
+def test_common_names_of_phone_and_consent(phone, consent):
+    cells = {"customer": ["a", "b", "c"], "date": ["2024-01-31"] * 3, "amount": [1, 2, 3]}
+    orders = read(pd.DataFrame(cells | {phone: ["+49 151 1", None, ""], consent: ["yes", "no", "weekly"]}))
+
+    assert {match.field: match.column for match in orders.matches if match.field in ("phone", "consent")} == {
+        "phone": phone,
+        "consent": consent,
+    }
+    said = clean(orders).contacts.order_by("customer_id")
+    assert said.mutate(agreed=consents(said.consent)).to_pyarrow()["agreed"].to_pylist() == [True, False, False]
 
 
 OWN = """\

@@ -745,6 +745,7 @@ def parquet_bytes() -> bytes:
         (lambda p: workbook(p / "w.xlsx", A=[HEAD, LINE]).rename(p / "o.csv"), "not text but a zip file"),
         (lambda p: save(p / "o.pdf", LINES), r"o\.pdf .*not supported.*\.csv.*\.parquet.*\.xlsx"),
         (lambda p: "https://example.org/o.csv", "downloads are not supported yet.*Save the file first"),
+        (lambda p: "oracle://me@host/shop?table=a", "cannot be read.*Databases begin with postgres://, .*, trino://"),
         (lambda p: save(p / "o.csv", LINES + "7,A1,2011-01-31\n"), r"Line 5 of o\.csv has 3 cells, the header has 5"),
         (lambda p: save(p / "o.csv", LINES + '7,A1,2011-01-31,1,"4\n'), r"quotation mark that is not closed"),
         (
@@ -788,6 +789,18 @@ def test_files_that_do_not_go_together(tmp_path):
 
     with pytest.raises(SourceError, match=r"1\.csv and 2\.csv .*1\.csv: Qty.*2\.csv: Pieces"):
         read(tmp_path)
+
+
+def test_order_numbers_of_two_shops_in_one_folder_are_remarked(tmp_path):
+    header = "Order,Customer,Date,Amount\n"
+    save(tmp_path / "shopA.csv", f"{header}#1,ann,2024-01-01,5\n#2,bob,2024-01-02,5\n#3,cat,2024-01-03,5\n")
+    save(tmp_path / "shopB.csv", f"{header}#3,dan,2024-05-01,5\n#4,eve,2024-05-02,5\n")
+    (note,) = (note for note in read(tmp_path).notes if "two shops" in note)
+    assert note.startswith("1 order number of one file comes again in another with another customer and another day")
+    assert "'#3' in shopA.csv and shopB.csv" in note
+
+    save(tmp_path / "shopB.csv", f"{header}#3,cat,2024-01-03,2\n#2,bob the second,2024-01-02,5\n#1,ann,2024-01-09,5\n")
+    assert not [note for note in read(tmp_path).notes if "two shops" in note]  # the same orders, with corrections
 
 
 def test_files_of_two_kinds(tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -58,6 +59,7 @@ def test_facts_json_stands_for_its_folder(folder):
         (lambda run: (run / "facts.json").write_text("[]"), "holds no segments"),
         (lambda run: (run / "customers.parquet").unlink(), "customers.parquet is missing"),
         (lambda run: (run / "customers.parquet").write_bytes(b"PAR1 and no more"), "customers.parquet is damaged"),
+        (lambda run: shutil.copy(run / "orders.parquet", run / "customers.parquet"), "holds parts of two runs"),
         (lambda run: (run / "orders.parquet").write_bytes(b""), "orders.parquet is damaged"),
         (lambda run: without(run, "groups"), "is damaged, or was written by another version"),
         (lambda run: without(run, "revenue"), "is damaged, or was written by another version"),

@@ -22,10 +22,11 @@ import pyarrow.parquet as pq
 
 from regulars.errors import OptionError, OutputError, listed
 from regulars.pipeline import Segmentation
-from regulars.reading.addresses import TITLES, Address, names_of, parse_address, quoted
+from regulars.reading.addresses import TITLES, Address, is_file_of, names_of, parse_address, quoted
 from regulars.reading.bringing import bring_here
 from regulars.reading.databases import connect_postgres
 from regulars.schema import MONEY
+from regulars.wording import counted
 
 if TYPE_CHECKING:
     import psycopg
@@ -153,6 +154,7 @@ def write_table_to(
     names = names_of(table)
     if not names or len(names) > 2:
         raise OptionError(f"{table!r} is not the name of a table.", hint="Give NAME or SCHEMA.NAME.")
+    _check_file(address)
     kinds = _columns(run.customers, _TYPES[address.engine])
     with _open(address, names) as place:
         found, rows_before = place.columns(), place.rows()
@@ -171,6 +173,23 @@ def write_table_to(
             place.run(f"CREATE TABLE {place.sql} ({shown})")
         place.insert(list(kinds), _batches(run, mine))
     return Written(table=table, database=address.title, run_id=mine, rows_before=rows_before, rows=rows)
+
+
+def _check_file(address: Address) -> None:
+    """Refuse what keeps nothing: a database in memory, and a file that is none, which DuckDB takes for a table."""
+    title, path = TITLES[address.engine], address.path
+    if path is None:
+        return
+    if path.name.startswith(":memory:"):
+        raise OptionError(
+            f"{address.title[0].upper()}{address.title[1:]} is in memory: nothing would be left of it.",
+            hint=f"Name a file, such as {address.engine}:///marketing.{address.engine}.",
+        )
+    if path.is_file() and path.stat().st_size and not is_file_of(address):
+        raise OutputError(
+            f"{path} is not a database file of {title}. Nothing was changed.",
+            hint=f"Name one, or a file that does not exist yet, such as {address.engine}:///marketing.{address.engine}.",
+        )
 
 
 def _columns(customers: ir.Table, types: dict[str, str]) -> dict[str, str]:
@@ -201,7 +220,7 @@ def _check(
         return mine
     if mode == "new":
         raise OutputError(
-            f"There is a table {table} already, with {place.rows():,} rows.",
+            f"There is a table {table} already, with {counted(place.rows(), 'row')}.",
             hint="Take its place with --replace, add to it with --append, or choose another name.",
         )
     if not {"run_id", "as_of", "customer_id"} <= set(found):
@@ -223,10 +242,12 @@ def _check(
 def _sentence(table: str, address: Address, *, run: str, rows: int, before: int, there: bool, mode: Mode) -> str:
     where = f"{table} in {address.title}"
     if not there:
-        return f"{where} will be made, with {rows:,} customers of the run {run}."
+        return f"{where} will be made, with {counted(rows, 'customer')} of the run {run}."
     if mode == "replace":
-        return f"The {before:,} rows of {where} will be replaced by {rows:,} customers of the run {run}."
-    return f"{rows:,} customers of the run {run} will be added to the {before:,} rows of {where}."
+        return (
+            f"The {counted(before, 'row')} of {where} will be replaced by {counted(rows, 'customer')} of the run {run}."
+        )
+    return f"{counted(rows, 'customer')} of the run {run} will be added to the {counted(before, 'row')} of {where}."
 
 
 def _batches(run: Segmentation, mine: str) -> Iterator[pa.RecordBatch]:

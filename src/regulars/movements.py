@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ibis.expr.types as ir
+import pyarrow.parquet as pq
 
 from regulars.comparing import GROUPINGS, Movement
 from regulars.errors import OutputError
@@ -18,7 +19,11 @@ from regulars.writing import for_spreadsheets, open_folder
 __all__ = ["write_movement"]
 
 
-def write_movement(found: Movement, path: str | Path, *, by: str = "segments") -> Path:
+#: The columns of a file of who moved.
+COLUMNS = ("customer_id", "from", "to", "because", "revenue_before", "revenue_after")
+
+
+def write_movement(found: Movement, path: str | Path, *, by: str = "segments", replace: bool = False) -> Path:
     """Write who moved, and why; the engine writes the customers.
 
     Parameters
@@ -30,6 +35,8 @@ def write_movement(found: Movement, path: str | Path, *, by: str = "segments") -
         highest revenue first: `customer_id`, `from`, `to`, `because`, `revenue_before`, `revenue_after`. Else a folder.
     by
         ``"segments"`` or ``"groups"``: what the file is about; a folder has both.
+    replace
+        Whether an earlier file of who moved is replaced; any other file never is.
 
     Returns
     -------
@@ -51,6 +58,7 @@ def write_movement(found: Movement, path: str | Path, *, by: str = "segments") -
     if path.suffix.lower() in writers:
         if path.is_dir():
             raise OutputError(f"{path} is a folder.", hint="Give the name of a file, such as movement.csv.")
+        _check_file(path, replace=replace)
         with explained(path), whole_files(path) as (draft,):
             writers[path.suffix.lower()](found.moved(by), draft)
         return path
@@ -62,6 +70,29 @@ def write_movement(found: Movement, path: str | Path, *, by: str = "segments") -
         _write_json(place / "facts.json", found.to_dict())
         _write_json(place / "run.json", {"made_by": "compare", "source": found.after.source})
     return path
+
+
+def _check_file(path: Path, *, replace: bool) -> None:
+    """Refuse to replace what is no table of who moved, and one unless that was asked for."""
+    if not path.exists():
+        return
+    try:
+        ours = _columns_of(path) == COLUMNS
+    except (OSError, ValueError, csv.Error):  # no text, or no Parquet file
+        ours = False
+    if not ours:
+        raise OutputError(f"{path} is there already, and does not say who moved.", hint="Choose another name.")
+    if not replace:
+        raise OutputError(
+            f"{path} is there already.", hint="Take its place with --replace (replace=True), or choose another name."
+        )
+
+
+def _columns_of(path: Path) -> tuple[str, ...]:
+    if path.suffix.lower() == ".parquet":
+        return tuple(pq.read_schema(path).names)
+    with path.open(encoding="utf-8", newline="") as file:
+        return tuple(next(csv.reader(file), ()))
 
 
 def _write_flows(path: Path, found: Movement) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import duckdb
 import ibis
 import ibis.expr.types as ir
+import pyarrow.parquet as pq
 
 from regulars.errors import SourceError
 from regulars.model import load_model
 from regulars.pipeline import Segmentation
 from regulars.restoring import restore
+from regulars.wording import counted
 
 __all__ = ["open_run"]
 
@@ -55,7 +57,7 @@ def open_run(folder: str | Path) -> Segmentation:
         "model": model,
         "cuts": model.cuts,
         "gaps": model.gaps,
-        "customers": _table(place / "customers.parquet"),
+        "customers": _customers(place / "customers.parquet", facts.get("customers_total")),
         "orders": _table(place / "orders.parquet") if (place / "orders.parquet").is_file() else None,
         "set_aside": _table(place / "set_aside.parquet"),
     }
@@ -91,6 +93,18 @@ def _facts(place: Path) -> dict[str, Any]:
             hint="Give the folder that 'regulars segment -o' wrote.",
         )
     return facts
+
+
+def _customers(path: Path, told: Any) -> ir.Table:
+    """Open the customers, which must be as many as the facts say: parts of two runs would give wrong numbers."""
+    table = _table(path)
+    if isinstance(told, int) and (rows := pq.read_metadata(path).num_rows) != told:
+        raise SourceError(
+            f"{path.parent} holds parts of two runs: customers.parquet has {counted(rows, 'customer')}, "
+            f"facts.json tells of {told:,}.",
+            hint="Copy the folder again as a whole, or make the run again with 'regulars segment'.",
+        )
+    return table
 
 
 def _table(path: Path) -> ir.Table:

@@ -23,11 +23,10 @@ def let_in(app) -> TestClient:
 
 
 @pytest.fixture(scope="session")
-def workspace_of_sample(tmp_path_factory) -> Path:
+def workspace_of_sample(sample_result, tmp_path_factory) -> Path:
     """A workspace with the run ``sample``: 400 customers, with a back-test. Leave it as it is: everybody reads it."""
     folder = tmp_path_factory.mktemp("workspace")
-    result = rg.segment(rg.make_orders(customers=400, seed=1).orders)
-    rg.write_run(result, folder / "sample", figures=False)
+    rg.write_run(sample_result, folder / "sample", figures=False)
     return folder
 
 

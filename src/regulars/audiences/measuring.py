@@ -101,12 +101,17 @@ def measure_campaign(
     Raises
     ------
     OptionError
-        `days` is less than 1.
+        `days` is less than 1, or `start` is before the day of the run.
     NotEnoughDataError
         There is no order in these days, or nobody of the audience is among the customers of the source.
     """
     if days is not None and days < 1:
         raise OptionError(f"The number of days is {days}.", hint="Give a number such as 30.")
+    if start is not None and start < record.as_of:
+        raise OptionError(
+            f"The first day is {start}, but the run knows all orders before {record.as_of}: the list was made from them.",
+            hint=f"Give {record.as_of} or a later day with --from (start=…), best the day on which the campaign began.",
+        )
     orders = source if isinstance(source, Orders) else read(source, columns=columns, **reading)
     cleaned = clean(orders, returns=record.returns, all_products=record.all_products)  # type: ignore[arg-type]
     first, last = start or record.exported_on, cleaned.audit.last_day

@@ -40,6 +40,7 @@ from regulars.cli.options import (
     planned,
     print_json,
     reading_options,
+    to_day,
 )
 from regulars.cli.tables import in_money, new_console, new_table
 from regulars.errors import OptionError
@@ -78,7 +79,7 @@ def compare(
     dates: Annotated[
         tuple[datetime, datetime] | None,
         typer.Option(
-            formats=["%Y-%m-%d"],
+            parser=to_day,
             metavar="DAY DAY",
             help="The two days, the earlier one first; both are worked out from the history.",
             show_default=False,
@@ -98,6 +99,10 @@ def compare(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Take the place of an earlier file of who moved.", rich_help_panel=OUTPUT),
+    ] = False,
     k: Annotated[
         int | None,
         typer.Option("--k", help="Number of segments; chosen at each date otherwise.", rich_help_panel=SEGMENTS),
@@ -137,7 +142,7 @@ def compare(
     if dates is None:
         with engine_words(machine):
             found = comparing.compare_runs(*_runs(what), cuts=cuts.value)
-            _hand_out(found, by.value, output, as_json=as_json)
+            _hand_out(found, by.value, output, replace=replace, as_json=as_json)
         return
     if len(what) != 1:
         raise OptionError(
@@ -163,7 +168,7 @@ def compare(
             **machine,
         )
         tell.close()
-        _hand_out(found, by.value, output, as_json=as_json)
+        _hand_out(found, by.value, output, replace=replace, as_json=as_json)
 
 
 def _runs(what: list[str]) -> tuple[Any, Any]:
@@ -177,12 +182,12 @@ def _runs(what: list[str]) -> tuple[Any, Any]:
     return runs.open_run(what[0]), runs.open_run(what[1])
 
 
-def _hand_out(found: Movement, by: str, output: Path | None, *, as_json: bool) -> None:
+def _hand_out(found: Movement, by: str, output: Path | None, *, replace: bool, as_json: bool) -> None:
     """Write, then show or print."""
     if output is not None:
         from regulars import movements
 
-        movements.write_movement(found, output, by=by)
+        movements.write_movement(found, output, by=by, replace=replace)
     if as_json:
         print_json(found.to_dict() | ({} if output is None else {"output": str(output)}))
         return

@@ -43,6 +43,7 @@ from regulars.cli.options import (
     planned,
     print_json,
     reading_options,
+    to_day,
 )
 
 
@@ -64,7 +65,8 @@ def backtest(
     cut: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"],
+            parser=to_day,
+            metavar="DAY",
             help="Day to look ahead from; default: one horizon before the end.",
             show_default=False,
             rich_help_panel=AHEAD,

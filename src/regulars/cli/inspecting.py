@@ -34,8 +34,10 @@ from regulars.cli.options import (
     planned,
     print_json,
     reading_options,
+    to_day,
 )
 from regulars.errors import OptionError
+from regulars.wording import counted
 
 
 class ToolName(StrEnum):
@@ -116,7 +118,7 @@ def export(
     holdout: Annotated[
         str | None,
         typer.Option(
-            help="Share that is left out as a control group, such as 10%.",
+            help="Share that is left out as a control group: 1% to 99%, such as 10%.",
             show_default=False,
             rich_help_panel=AUDIENCE,
         ),
@@ -134,7 +136,12 @@ def export(
         str, typer.Option(help="Table to write all customers into.", rich_help_panel=DATABASE)
     ] = "customer_segments",
     replace: Annotated[
-        bool, typer.Option("--replace", help="Take the place of an earlier one.", rich_help_panel=DATABASE)
+        bool,
+        typer.Option(
+            "--replace",
+            help="Take the place of an earlier table of regulars, or of an earlier list with its control group.",
+            rich_help_panel=DATABASE,
+        ),
     ] = False,
     append: Annotated[bool, typer.Option("--append", help="Add to an earlier one.", rich_help_panel=DATABASE)] = False,
     as_json: AsJson = False,
@@ -166,7 +173,7 @@ def export(
         from regulars.cli import campaigns
 
         audience = audiences.build_audience(result, segment, tool=tool.value, holdout=share, seed=seed)
-        files = audiences.write_audience(audience, output, day=date.today())
+        files = audiences.write_audience(audience, output, day=date.today(), replace=replace)
         if as_json:
             print_json(audience.to_dict() | {"files": [str(file) for file in files]})
         else:
@@ -179,7 +186,8 @@ def export(
         if as_json:
             print_json(sent.to_dict())
         else:
-            typer.echo(f"{sent.rows:,} customers are in {sent.table}, as run {sent.run_id}.")
+            verb = "is" if sent.rows == 1 else "are"
+            typer.echo(f"{counted(sent.rows, 'customer')} {verb} in {sent.table}, as run {sent.run_id}.")
 
 
 @app.command()
@@ -192,7 +200,8 @@ def measure(
         datetime | None,
         typer.Option(
             "--from",
-            formats=["%Y-%m-%d"],
+            parser=to_day,
+            metavar="DAY",
             help="First day that counts; default: the day of the export.",
             show_default=False,
         ),
@@ -247,5 +256,5 @@ def _share(text: str | None) -> float:
     except ValueError:
         share = -1.0
     if not 0 < share < 1:
-        raise OptionError(f"Cannot hold out {text!r}.", hint="Give a share, such as 10% or 0.1.")
+        raise OptionError(f"Cannot hold out {text!r}.", hint="Give 1% to 99%, such as 40% (not 40), or 0.4.")
     return share

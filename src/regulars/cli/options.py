@@ -94,10 +94,21 @@ AllProducts = Annotated[
     bool,
     typer.Option("--all-products", help="Keep postage, fees and other service codes.", rich_help_panel=CLEANING),
 ]
+
+
+def to_day(text: str) -> datetime:
+    """Read a day of the command line."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d")
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day. Write the year first, such as 2011-12-31.") from None
+
+
 AsOf = Annotated[
     datetime | None,
     typer.Option(
-        formats=["%Y-%m-%d"],
+        parser=to_day,
+        metavar="DAY",
         help="Day from which recency is counted; default: the day after the last day of the file.",
         rich_help_panel=CLEANING,
     ),

@@ -146,7 +146,7 @@ def parse_address(text: str) -> Address:
     if scheme not in ENGINES:
         raise SourceError(
             "The address is not one of a database that regulars knows.",
-            hint=f"It begins with one of {listed(f'{name}://' for name in ENGINES)}.",
+            hint=f"It begins with one of {listed((f'{name}://' for name in ENGINES), most=20)}.",
         )
     engine = ENGINES[scheme]
     try:
@@ -203,6 +203,19 @@ def _file(engine: str, parts: SplitResult, given: Mapping[str, str], table: tupl
     ]
     path = places[0] if places else here
     return Address(engine=engine, database=path.name, table=table, path=path)
+
+
+#: Where the first bytes of a database file say what it is, and what they say.
+_MARKS = {"sqlite": (0, b"SQLite format 3\0"), "duckdb": (8, b"DUCK")}
+
+
+def is_file_of(address: Address) -> bool:
+    """Whether the file of an SQLite or DuckDB address is one of that database."""
+    place, mark = _MARKS[address.engine]
+    if address.path is None or not address.path.is_file():
+        return False
+    with address.path.open("rb") as file:
+        return file.read(place + len(mark))[place:] == mark
 
 
 def names_of(table: str, schema: str = "") -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import ibis.expr.datatypes as dt
 from regulars.reading.cells import name_of
 from regulars.reading.recognising import present
 from regulars.reading.texts import filled
+from regulars.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 EXCLUDED = "_regulars_excluded"
 ROW, FILE, ORDER = "_regulars_row", "_regulars_file", "_regulars_order"
 GAPS = r"[\s_-]+"
+MOST = 5_000_000  # lines in which order numbers that come again are looked for: beyond, that costs what cleaning does
 
 
 def arrange(opened: Opened, found: Recognised) -> Opened:
@@ -82,6 +84,41 @@ def _kept(opened: Opened, table: ir.Table) -> Opened:
     if opened.copied:
         con.drop_table(name_of(opened.table))
     return replace(opened, table=copy, copied=True)
+
+
+def two_shops(opened: Opened, found: Recognised) -> str:
+    """Say whether order numbers come again in another file with another customer and another day; empty where none does.
+
+    One query, only for several files that have order numbers, and at most `MOST` lines.
+    """
+    names = [found.column(field) for field in ("order_id", "customer_id", "ordered_at")]
+    lines = sum(part.rows for part in opened.parts)
+    if len(opened.parts) < 2 or lines > MOST or any(name not in opened.table.columns for name in names):
+        return ""
+    cells = [opened.table[name].cast("string") for name in names if name]
+    told = dict(zip(("order", "customer", "day"), map(filled, cells), strict=True))
+    rows = opened.table.select(_row=ibis.row_number(), **told)
+    rows = rows.filter(rows["order"].notnull(), rows["customer"].notnull(), rows["day"].notnull())
+    rows = rows.mutate(_file=_file(rows["_row"], opened.parts))
+    here = rows.group_by("order", "_file").agg(customer=rows["customer"].min(), day=rows["day"].min())
+    twice = here.group_by("order").agg(
+        customers=here["customer"].nunique(),
+        days=here["day"].nunique(),
+        first=here["_file"].min(),
+        last=here["_file"].max(),
+    )
+    twice = twice.filter(twice["customers"] > 1, twice["days"] > 1)
+    some = twice.order_by("order").mutate(number=ibis._.count().over()).limit(1).to_pyarrow().to_pylist()
+    if not some:
+        return ""
+    one = some[0]
+    comes = "comes" if one["number"] == 1 else "come"
+    first, last = (opened.parts[one[name]].name for name in ("first", "last"))
+    return (
+        f"{counted(one['number'], 'order number')} of one file {comes} again in another with "
+        f"another customer and another day, such as {one['order']!r} in {first} and {last}. Are these two shops? "
+        "Then read them one by one: their orders are mixed up here."
+    )
 
 
 def _file(row: ir.IntegerValue, parts: Sequence[Part]) -> ir.IntegerValue:

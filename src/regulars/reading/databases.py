@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 import tempfile
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from regulars.reading.addresses import TITLES, Address, is_database, parse_addre
 from regulars.reading.cells import Opened, count
 from regulars.reading.connecting import connect
 from regulars.reading.sniffing import named
+from regulars.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 PIECE = 64 * 2**20  # bytes that are brought over at a time
 ROWS = 100_000  # rows at a time, where they come one by one
 NULL = r"\N"
+ONE_SELECT = "A query may only be one SELECT"
+#: What a query begins with, after comments and brackets.
+_SELECT = re.compile(r"(?is)(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:select|with|from|values|table)\b")
 SOURCE = "regulars_source"  # what an attached DuckDB file is called
 MARK = "_regulars_lines"
 
@@ -144,6 +149,10 @@ def _text(query: str | Path) -> str:
             raise SourceError(f"The query {query} cannot be read: {error}.", hint="Give a text file of SQL.") from error
     if not (text := query.strip().rstrip(";").rstrip()):
         raise SourceError("The query is empty.", hint="Write a SELECT that gives one row per order line.")
+    if not _SELECT.match(text):
+        raise SourceError(
+            f"{ONE_SELECT}.", hint="Write one that gives one row per order line; nothing is ever written there."
+        )
     return text
 
 
@@ -153,7 +162,8 @@ def _no_table(address: Address, names: Sequence[str]) -> SourceError:
     if not address.table:
         return SourceError(
             f"No table of {address.title} is named.",
-            hint=f"{found} Write ?table=NAME behind the address, or give a query with --query FILE (query=…).",
+            hint=f"{found} Write ?table=NAME behind the address, and quotation marks around the whole; "
+            "or give a query with --query FILE (query=…).",
         )
     close = difflib.get_close_matches(address.table[-1], [name.rpartition(".")[2] for name in names], n=1)
     return SourceError(
@@ -173,7 +183,9 @@ def _brought(con: DuckDB, table: str, *, where: str, address: Address, why: str)
         source=where,
         fingerprint=partial(_fingerprint, cells.schema(), rows),
         copied=True,
-        notes=(f"{rows:,} rows were brought over from {TITLES[address.engine]}: {why}",),
+        notes=(
+            f"{counted(rows, 'row')} {'was' if rows == 1 else 'were'} brought over from {TITLES[address.engine]}: {why}",
+        ),
     )
 
 
@@ -264,7 +276,7 @@ def _said_by_postgres(address: Address) -> Iterator[None]:
     except psycopg.Error as error:
         raise SourceError(
             f"{address.title[0].upper()}{address.title[1:]} refuses: {address.hide(error)}.",
-            hint="Check the table and the query, and that you may read them; the session is read-only.",
+            hint=f"Check the table and the query, and that you may read them. {ONE_SELECT}; the session is read-only.",
         ) from None
     except duckdb.DataError as error:
         raise SourceError(
@@ -381,7 +393,7 @@ def _from_sqlite(address: Address, query: str | None, *, where: str, told: Machi
     except sqlite3.Error as error:
         raise SourceError(
             f"{address.title[0].upper()}{address.title[1:]} cannot be read: {address.hide(error)}.",
-            hint="Check the file, the table and the query; nothing is ever written there.",
+            hint=f"Check the file, the table and the query. {ONE_SELECT}; nothing is ever written there.",
         ) from None
     return _brought(con, table, where=where, address=address, why="it has no dates, no decimals and no median.")
 
@@ -456,7 +468,7 @@ def _from_duckdb(address: Address, query: str | None, *, where: str, told: Machi
     except duckdb.Error as error:
         raise SourceError(
             f"{address.title[0].upper()}{address.title[1:]} cannot be read: {address.hide(error)}.",
-            hint="Check that it is a DuckDB file, that no other program writes to it, and the query.",
+            hint=f"Check that it is a DuckDB file, that no other program writes to it, and the query. {ONE_SELECT}.",
         ) from None
     *schema, given = address.table or ("",)
     wanted = (schema[-1] if schema else "main").lower()

@@ -41,12 +41,16 @@ def open_text(paths: Sequence[Path], *, told: Machine, known: Known) -> Opened:
     dialects = [sniff(path, fits=lambda header: known(header) is not None, whole=False) for path in paths]
     _same_kind(paths, dialects=dialects, known=known)
     same_columns(paths, [dialect.header for dialect in dialects])
-    typed = _typed(con, paths, dialects=dialects, known=known)
+    loaded: list[int] = []
+    typed = _typed(con, paths, dialects=dialects, known=known, rows=loaded)
     if typed is not None:
+        each = zip(paths, dialects, loaded, strict=True)
+        several = len(paths) > 1 and not typed.blank  # blank rows are out, so that no row has its number any more
         return Opened(
             table=typed.table,
             source="",
             fingerprint=fingerprint,
+            parts=tuple(_part(path, dialect, rows) for path, dialect, rows in each) if several else (),
             delimiter=dialects[0].delimiter,
             notes=(_spoken(dialects),),
             blank=typed.blank,
@@ -57,9 +61,7 @@ def open_text(paths: Sequence[Path], *, told: Machine, known: Known) -> Opened:
     cells, parts = None, []
     for path, dialect in zip(paths, dialects, strict=True):
         table = _load(con, path, dialect=dialect, told=told)
-        counted = " (counting the header as row 1)" if not (dialect.skip or dialect.lines) else ""
-        first = 1 if dialect.lines else 2 + dialect.skip
-        parts.append(Part(name=path.name, rows=count(table), first=first, counted=counted))
+        parts.append(_part(path, dialect, count(table)))
         cells = append(con, table, to=cells)
     return Opened(
         table=cells,
@@ -70,6 +72,11 @@ def open_text(paths: Sequence[Path], *, told: Machine, known: Known) -> Opened:
         delimiter=dialects[0].delimiter,
         notes=(_spoken(dialects),),
     )
+
+
+def _part(path: Path, dialect: Dialect, rows: int) -> Part:
+    counted = " (counting the header as row 1)" if not (dialect.skip or dialect.lines) else ""
+    return Part(name=path.name, rows=rows, first=1 if dialect.lines else 2 + dialect.skip, counted=counted)
 
 
 def _same_kind(paths: Sequence[Path], *, dialects: Sequence[Dialect], known: Known) -> None:
@@ -96,8 +103,10 @@ def _spoken(dialects: Sequence[Dialect]) -> str:
     return f"Text in {encodings}, cells separated by {DELIMITERS.get(delimiter, repr(delimiter))}."
 
 
-def _typed(con: DuckDB, paths: Sequence[Path], *, dialects: Sequence[Dialect], known: Known) -> Settled | None:
-    """Load the files with types; None where a date or number of any file needs more care."""
+def _typed(
+    con: DuckDB, paths: Sequence[Path], *, dialects: Sequence[Dialect], known: Known, rows: list[int]
+) -> Settled | None:
+    """Load the files with types, and note the rows of each; None where a date or number of any file needs more care."""
     import duckdb
 
     plans = [plainly(dialect, known(dialect.header)) for dialect in dialects]
@@ -109,6 +118,7 @@ def _typed(con: DuckDB, paths: Sequence[Path], *, dialects: Sequence[Dialect], k
         view = _view(con, path, dialect=dialect, types=plan.types, timestampformat=plan.form)
         try:
             table = con.create_table(ibis.util.gen_name("lines"), view, temp=True)
+            rows.append(count(table))
             loaded = append(con, table, to=loaded)
         except duckdb.OutOfMemoryException:
             raise

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import ibis
 
 from regulars.errors import SourceError, listed
-from regulars.reading.addresses import is_database, without_secrets
+from regulars.reading.addresses import ENGINES, is_database, without_secrets
 from regulars.reading.bringing import lacks_for_cleaning
 from regulars.reading.cells import Opened, Part, append, count, name_of, same_columns
 from regulars.reading.connecting import connect
@@ -151,7 +151,8 @@ def paths_of(source: str) -> list[Path]:
     """The files that a path, folder or pattern stands for, by name; hidden ones are left alone."""
     if _ADDRESS.match(source):
         raise SourceError(
-            f"{without_secrets(source)!r} is an address: downloads are not supported yet.", hint="Save the file first."
+            f"{without_secrets(source)!r} is an address that cannot be read: downloads are not supported yet.",
+            hint=f"Save the file first. Databases begin with {listed((f'{name}://' for name in ENGINES), most=20)}.",
         )
     if not source.strip():
         raise SourceError("The source is an empty text.", hint="Give the path of a file or folder.")

@@ -12,7 +12,7 @@ from ibis.common.exceptions import OperationNotDefinedError, UnsupportedOperatio
 from regulars.errors import ColumnError, OptionError, SourceError
 from regulars.keeping import keep
 from regulars.reading.addresses import is_database
-from regulars.reading.arranging import arrange
+from regulars.reading.arranging import arrange, two_shops
 from regulars.reading.bringing import lacks_for_counting
 from regulars.reading.connecting import forget_order, machine
 from regulars.reading.exports import Layout, load_layout
@@ -184,7 +184,8 @@ def read(
     what cannot be understood, where anything could be; one for currencies where cells name them; for copied sources
     one per file and one that writes the table; for several Parquet files one each. Before an error up to two that
     look for its row. Text files with ISO dates and numbers without marks are loaded with their types: one query
-    per file, and one that checks it. The order of rows is that of the source only where it is small.
+    per file, and one that checks it. Several files with order numbers: one more, up to five million lines. The order
+    of rows is that of the source only where it is small.
 
     Examples
     --------
@@ -236,6 +237,7 @@ def read(
     )
     found = recognise(opened.table.columns, columns=mapped, layout=chosen, source=opened.source)
     opened = arrange(opened, found)
+    mixed = two_shops(opened, found)
     try:
         lines = understand(opened, found, dayfirst=dayfirst, currency=currency, set_aside=unreadable == "set_aside")
     except UNABLE as error:
@@ -257,7 +259,7 @@ def read(
     if opened.copied or not (foreign or spark):
         forget_order(opened.table.get_backend())
     fields = {match.field for match in found.matches}
-    table, notes = lines.table, [*opened.notes, *found.notes, *lines.notes]
+    table, notes = lines.table, [*filter(None, [mixed]), *opened.notes, *found.notes, *lines.notes]
     if lacking := lacks_for_counting(table):
         engine = table.get_backend().name
         notes.append(

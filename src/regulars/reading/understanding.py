@@ -29,6 +29,7 @@ from regulars.reading.evidence import (
 from regulars.reading.sharing import REFUNDED, TOTAL, settle_orders
 from regulars.reading.texts import as_id, as_text, attempt, filled
 from regulars.schema import MONEY
+from regulars.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -176,11 +177,14 @@ def _refuse_nothing(opened: Opened, found: Recognised, *, facts: Facts) -> None:
     rows = facts.rows - facts.blank
     if not rows:
         raise NotEnoughDataError(
-            f"{opened.source} has column names but no rows.", hint="Export it again, or choose another file."
+            f"{opened.source} has column names but no rows.",
+            hint="Export it again, or choose another file."
+            if opened.parts or opened.delimiter
+            else "Choose another table, or another query.",
         )
     if not facts.customers:
         raise NotEnoughDataError(
-            f"None of the {rows:,} rows of {opened.source} has a customer: "
+            f"None of the {counted(rows, 'row')} of {opened.source} has a customer: "
             f"the column {found.column('customer_id')} is empty.",
             hint="Map another column with --map customer_id=COLUMN or Columns(customer_id=…).",
         )
@@ -330,7 +334,7 @@ def _currency(
     if not counts:
         return usual, None, []
     told = sorted(counts, key=lambda known: (-counts[known], known))
-    shown = listed(f"{known} ({counts[known]:,} {'row' if counts[known] == 1 else 'rows'})" for known in told)
+    shown = listed(f"{known} ({counted(counts[known], 'row')})" for known in told)
     if currency is None:
         longest = max(told, key=len)
         if any(not numbers.same_currency(known, longest) for known in told):
@@ -348,7 +352,7 @@ def _currency(
     if len(same) == len(told):
         return usual, None, [f"Amounts are in {usual}."]
     rest = sum(row["n"] for row in rows if row["name"] not in same)
-    note = f"Amounts are in {usual}, as you said; {rest:,} rows are in another currency or name none."
+    note = f"Amounts are in {usual}, as you said; {counted(rest, 'row')} in another currency or without one."
     return usual, ~name.isin(same).fill_null(False), [note]
 
 
