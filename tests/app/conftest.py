@@ -31,12 +31,11 @@ def workspace_of_sample(sample_result, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def workspace_of_two(workspace_of_sample, tmp_path_factory) -> Path:
+def workspace_of_two(workspace_of_sample, sample_shop, tmp_path_factory) -> Path:
     """The sample, and beside it ``spring``: the same shop on 1 July, three segments on another scale, no back-test."""
     folder = tmp_path_factory.mktemp("two")
     shutil.copytree(workspace_of_sample / "sample", folder / "sample")
-    shop = rg.make_orders(customers=400, seed=1)
-    earlier = rg.segment(shop.orders, as_of=date(2024, 7, 1), k=3, scale="log", backtest=False)
+    earlier = rg.segment(sample_shop.orders, as_of=date(2024, 7, 1), k=3, scale="log", backtest=False)
     rg.write_run(earlier, folder / "spring", figures=False, report=False)
     return folder
 
