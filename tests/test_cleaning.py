@@ -165,6 +165,18 @@ def test_lines_on_or_after_as_of_are_cut_and_counted_first(shop):
     assert Counter(cleaned.set_aside.to_pyarrow()["reason"].to_pylist()) == {"after as-of": 4}
 
 
+def test_a_day_long_after_all_others_is_doubted(shop):
+    lines = [f"{n}  MUG  mug  1  2024-01-{n:02} 10:00  2.50  {n}  France" for n in range(1, 21)]
+    mistyped = "99  MUG  mug  1  2062-01-05 10:00  2.50  7  France"
+
+    [note] = rg.clean(shop(uci(*lines, mistyped))).notes
+    assert note.startswith("1 order is dated 5 Jan 2062 or later, while all others end on 20 Jan 2024")
+    assert "as-of 2024-01-21" in note
+    assert rg.clean(shop(uci(*lines))).notes == ()
+    assert rg.clean(shop(uci(*lines, mistyped)), as_of=date(2024, 1, 21)).notes == ()
+    assert rg.clean(shop(uci(*lines, mistyped.replace("2062", "2025")))).notes == ()  # a year later: that happens
+
+
 def test_the_audit_knows_the_days_of_the_file_as_it_came(shop):
     audit = rg.clean(shop(uci(GOOD, "2  MUG  mug  3  2024-02-29 23:59  2.50  -  France"))).audit
 

@@ -51,13 +51,14 @@ def look_at(spec: dict[str, Any], tell: Teller) -> dict[str, Any]:
         try:
             orders = read(source, **reading)
             tell("Cleaning", 0, 0)
-            audit = clean(orders, **choices.cleaning()).audit
+            cleaned = clean(orders, **choices.cleaning())
         except RegularsError as error:
             return facts | {"error": said(error)}
+        audit = cleaned.audit
         known, left = orders.to_dict(), audit.kept.customers_left
         return facts | {
             "error": _too_few(left) if left < MIN_CUSTOMERS else None,
-            "doubts": audit.doubts(choices.as_of),
+            "doubts": cleaned.notes,
             "notes": known["notes"],
             "matches": known["matches"],
             "unmatched": known["unmatched"],

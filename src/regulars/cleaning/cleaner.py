@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -21,12 +22,14 @@ from regulars.keeping import keep, release
 from regulars.reading import Orders
 from regulars.reading.bringing import bring_here, lacks_for_counting
 from regulars.schema import MONEY, OPTIONAL_ORDERS, ORDERS
-from regulars.wording import counted
+from regulars.wording import counted, day
 
 __all__ = ["Cleaned", "clean"]
 
 #: From here on a date stands for "never": days are added to dates, and the calendar ends with the year 9999.
 NEVER = date(9000, 1, 1)
+MANY = 20  # orders from which one can stand apart
+_YEAR = 365  # days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ class Cleaned:
     contacts
         `customer_id` and those of `schema.CONTACTS` that the source has: the latest that any line of the customer says,
         also one that was set aside; `None` where the source has none of them. Lazy.
+    notes
+        What to be careful about: days that look mistyped.
     """
 
     table: ir.Table
@@ -59,6 +64,7 @@ class Cleaned:
     products: ir.Table | None
     contacts: ir.Table | None
     _lines: _Lines = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def set_aside(self) -> ir.Table:
@@ -149,6 +155,7 @@ def clean(
         )
     if as_of is None and whole["last"].date() >= NEVER:
         raise _never(orders, whole["last"].date())
+    strays = _strays(grouped, whole) if as_of is None else ()
     losses = count_losses(copies=lines.copies, changed=lines.changed)
     corrected = lines.corrected = keep(correct_orders(grouped, losses=losses, days=lines.days(grouped)))
     release(losses)
@@ -170,6 +177,7 @@ def clean(
         products=lines.products(),
         contacts=latest_contacts(orders.table, as_of=as_of) if has_contacts(orders.table) else None,
         _lines=lines,
+        notes=(*strays, *audit.doubts(as_of)),
     )
     return _brought_over(cleaned) if lacks_for_counting(orders.table) else cleaned
 
@@ -187,6 +195,28 @@ def _brought_over(cleaned: Cleaned) -> Cleaned:
 
 def _losses(audit: Audit) -> str:
     return ", ".join(f"{counted(line.rows, 'row')} ({line.title})" for line in audit.lines if line.rows)
+
+
+def _strays(grouped: ir.Table, whole: Mapping[str, Any]) -> tuple[str, ...]:
+    """A note where very few orders are dated long after all others; one query where there are more than two years."""
+    if (whole["last"] - whole["first"]).days <= 2 * _YEAR:
+        return ()
+    border = ibis.timestamp((whole["last"] - timedelta(days=_YEAR)).isoformat())
+    late = grouped["last_at"] > border
+    found = grouped.agg(
+        orders=grouped.count(),
+        late=late.sum(),
+        begin=grouped["first_at"].min(where=late),
+        end=grouped["last_at"].max(where=~late),
+    )
+    orders, few, begin, end = found.to_pyarrow().to_pylist()[0].values()
+    if few > max(1, orders // 1000) or orders < MANY or (begin - end).days <= _YEAR / 2:
+        return ()
+    return (
+        f"{counted(few, 'order')} {'is' if few == 1 else 'are'} dated {day(begin.date())} or later, while all others end "
+        f"on {day(end.date())}, and days since the last order are counted from the latest date. If it is mistyped, correct "
+        f"it, or leave such orders out: as-of {end.date() + timedelta(days=1)} (--as-of, as_of=).",
+    )
 
 
 def _never(orders: Orders, last: date) -> UnreadableError:

@@ -125,12 +125,13 @@ def check(
         tell("Reading", 0, 0)
         orders = read(source, columns=columns_of(map_), **reading, **machine)
         tell("Cleaning", 0, 0)
-        audit = clean(orders, returns=returns.value, all_products=all_products, as_of=day_of(as_of)).audit
+        cleaned = clean(orders, returns=returns.value, all_products=all_products, as_of=day_of(as_of))
     if as_json:
-        print_json(orders.to_dict() | {"audit": audit.to_dict()})
+        print_json(orders.to_dict() | {"audit": cleaned.audit.to_dict(), "doubts": cleaned.notes})
     else:
         screens.show_columns(orders)
-        screens.show_audit(audit, currency=orders.currency)
+        screens.show_audit(cleaned.audit, currency=orders.currency)
+        screens.show_doubts(cleaned.notes)
 
 
 @app.command()
@@ -216,6 +217,7 @@ def segment(
         result, orders = _run(source, place, tell, options | machine, **wanted)
     if not as_json:
         screens.show_columns(orders, briefly=True)
+        screens.show_doubts(result.notes[len(orders.notes) :])
     _report(result, output, as_json=as_json, plan=None if made is None else made.to_dict())
 
 

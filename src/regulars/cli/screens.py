@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,12 @@ def show_columns(orders: Orders, *, briefly: bool = False) -> None:
     for note in orders.notes:
         console.print(Text(f"· {note}"))
     console.print()
+
+
+def show_doubts(notes: Sequence[str]) -> None:
+    """Show what to be careful about, a paragraph for each."""
+    for note in notes:
+        new_console().print(Text.assemble(("Look again: ", "bold yellow"), note))
 
 
 def show_audit(audit: Audit, *, currency: str | None) -> None:

@@ -289,7 +289,7 @@ def _described(
         fingerprint=orders.fingerprint,
         layout=orders.layout.title,
         matches=tuple(asdict(match) for match in orders.matches),
-        notes=(*orders.notes, *cleaned.audit.doubts(options.as_of)),
+        notes=(*orders.notes, *cleaned.notes),
         currency=orders.currency,
         options=options,
         audit=cleaned.audit,
