@@ -144,7 +144,7 @@ def test_from_a_file_to_segments(made, visit, served):
     assert not list(served.workspace.glob(".*partial*"))
 
 
-def test_from_a_segment_to_a_list(made, visit, tmp_path):
+def test_from_a_segment_to_a_list(made, visit, axe, tmp_path):
     """Every customer of the segment is on the list or in the control group, once."""
     desk = visit()
     desk.go(made)
@@ -164,9 +164,13 @@ def test_from_a_segment_to_a_list(made, visit, tmp_path):
     assert len(groups) == len(set(groups)) == size
     assert set(listed) < set(groups)
     assert len(listed) == pytest.approx(0.8 * size, abs=10)
+    assert axe(desk.page) == []
+    desk.page.get_by_role("link", name="measure this campaign").click()
+    desk.settle()
+    assert axe(desk.page) == []
 
 
-def test_two_dates_of_the_run_are_compared(made, visit):
+def test_two_dates_of_the_run_are_compared(made, visit, axe):
     desk = visit()
     desk.go(made + "/compare")
     desk.page.get_by_label("From", exact=True).fill("2011-06-10")
@@ -176,6 +180,7 @@ def test_two_dates_of_the_run_are_compared(made, visit):
     desk.settle()
     assert "10 Jun 2011 → 10 Dec 2011" in desk.page.locator("#found").inner_text()
     assert desk.page.locator("#plot-movement .sankey-link").count() > 10
+    assert axe(desk.page) == []
 
 
 PAGES = (
