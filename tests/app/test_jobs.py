@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from regulars.app.jobs import Jobs
+from regulars.app.jobs import Job, Jobs
 from regulars.app.workspace import Workspace
 from regulars.errors import SourceError
 from regulars.writing import write_orders
@@ -146,3 +146,10 @@ def test_nobody_sees_the_work_of_others(jobs, spec):
         jobs.get(job.id, session="another")
     assert "spec" not in job.to_dict()
     assert "session" not in job.to_dict()
+
+
+def test_a_page_sees_a_job_as_it_is_at_one_moment():
+    job = Job(id="1", session="a", kind="check", title="orders.csv", spec={}, state="running", found={"columns": []})
+    seen = job.still()
+    job.result, job.state = {"error": None}, "done"
+    assert (seen.state, seen.ended, seen.result) == ("running", False, None)

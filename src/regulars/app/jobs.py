@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -76,6 +76,13 @@ class Job:
     result: dict[str, Any] | None = None
     error: dict[str, str] | None = None
     made: float = field(default_factory=time.time)
+
+    def still(self) -> Job:
+        """A copy that stays as it is, so that all parts of a page say the same.
+
+        The state is read before the result: what has ended has its result.
+        """
+        return replace(self)
 
     @property
     def ended(self) -> bool:

@@ -42,7 +42,7 @@ PARTS: tuple[tuple[str, str, str], ...] = (
         "Give dayfirst: true or false.",
     ),
     (
-        "--map customer_id",
+        "from the same column in both",
         "Choose the same column for “Customer” when you check the files.",
         'Give columns: {"customer_id": COLUMN}, the same in both.',
     ),

@@ -102,7 +102,7 @@ def check(request: Request, house: HouseOf, session: SessionOf, source_id: str) 
         choices.segmenting(house.workspace.folder)
     except OptionError as error:
         choices, wrong = Choices(), error
-    job = start_check(house, session, source, choices, instead_of=given.get("instead_of", ""))
+    job = start_check(house, session, source, choices, instead_of=given.get("instead_of", "")).still()
     if "instead_of" in given:
         return RedirectResponse(address_of(job), status_code=303)
     known = job.result or job.found

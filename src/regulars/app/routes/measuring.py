@@ -50,7 +50,7 @@ def begin(request: Request, house: HouseOf, session: SessionOf, run: str, name: 
 @router.get("/runs/{run}/lists/{name}/measure/{job_id}")
 def show(request: Request, house: HouseOf, session: SessionOf, run: str, name: str, job_id: str) -> Response:
     """Show what came of a campaign, or that it is still being counted."""
-    made, job = _list(house, run, name), house.jobs.get(job_id, session=session.id)
+    made, job = _list(house, run, name), house.jobs.get(job_id, session=session.id).still()
     if job.kind != "measure" or (job.spec["run"], job.spec["list"]) != (made.run, made.name):
         raise SourceError("There is no such measurement of this list.", hint="Measure it again.")
     if pages.is_partial(request) and job.ended:

@@ -49,7 +49,7 @@ async def begin(request: Request, house: HouseOf, session: SessionOf) -> Respons
 @router.get("/jobs/{job_id}")
 def show(request: Request, house: HouseOf, session: SessionOf, job_id: str) -> Response:
     """Show how far a run is; when it is done, go to it."""
-    job = house.jobs.get(job_id, session=session.id)
+    job = house.jobs.get(job_id, session=session.id).still()
     back = address_of(job)
     partial = pages.is_partial(request)
     if job.kind != "run" or job.state == "done":

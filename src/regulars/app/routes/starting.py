@@ -23,7 +23,8 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def start(request: Request, house: HouseOf, session: SessionOf) -> Response:
     """Show where to drop a file, the work that goes on, and the runs."""
-    jobs = [job for job in house.jobs.of(session.id) if job.kind == "run" and job.state != "done"]
+    seen = [job.still() for job in house.jobs.of(session.id)]
+    jobs = [job for job in seen if job.kind == "run" and job.state != "done"]
     facts: dict[str, Any] = {
         "jobs": jobs[:5],
         "ahead_of": house.jobs.ahead_of,
