@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from regulars.restoring import restore
 from regulars.wording import counted
 
 __all__ = ["open_run"]
+
+_SET_ASIDE = "set_aside.parquet"
 
 
 def open_run(folder: str | Path) -> Segmentation:
@@ -59,7 +62,7 @@ def open_run(folder: str | Path) -> Segmentation:
         "gaps": model.gaps,
         "customers": _customers(place / "customers.parquet", facts.get("customers_total")),
         "orders": _table(place / "orders.parquet") if (place / "orders.parquet").is_file() else None,
-        "set_aside": _table(place / "set_aside.parquet"),
+        "set_aside": _set_aside(place),
     }
     hints = typing.get_type_hints(Segmentation)
     others = [each.name for each in fields(Segmentation) if each.name not in known]
@@ -107,12 +110,21 @@ def _customers(path: Path, told: Any) -> ir.Table:
     return table
 
 
+def _set_aside(place: Path) -> ir.Table | None:
+    """Lines that were set aside; `None` where Spark wrote them to another place."""
+    with suppress(OSError, ValueError):
+        if json.loads((place / "run.json").read_text("utf-8")).get("set_aside", _SET_ASIDE) != _SET_ASIDE:
+            return None
+    return _table(place / _SET_ASIDE)
+
+
 def _table(path: Path) -> ir.Table:
-    if not path.is_file():
+    """Open a Parquet file, or the folder of them that Spark wrote."""
+    if not path.exists():
         raise SourceError(f"{path} is missing.", hint="Make the run again with 'regulars segment'.")
     con = ibis.duckdb.connect()
     con.raw_sql("SET enable_progress_bar = false")
     try:
-        return con.read_parquet(path, hive_partitioning=False)
+        return con.read_parquet(path / "*.parquet" if path.is_dir() else path, hive_partitioning=False)
     except duckdb.Error as error:
         raise SourceError(f"{path} is damaged.", hint="Make the run again with 'regulars segment'.") from error

@@ -26,6 +26,7 @@ from regulars.pipeline import Assignment, Segmentation, Valuation
 from regulars.placing import explained, whole_files
 from regulars.profiling import at_risk
 from regulars.reading.bringing import bring_here
+from regulars.reading.staying import check_reach, write_lines
 from regulars.reporting import write_report
 from regulars.wording import FORMULA, slug
 
@@ -93,6 +94,7 @@ def write_run(
     customers_csv: bool | None = None,
     figures: bool = True,
     report: bool = True,
+    set_aside_to: str | None = None,
     timings: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -110,6 +112,9 @@ def write_run(
         Whether to draw `figures/`.
     report
         Whether to write `report.html`.
+    set_aside_to
+        Where the executors of Spark write the lines that were set aside, such as ``s3a://bucket/folder``; default: into the
+        run folder, whose disk they must share then.
     timings
         Seconds per stage, for `run.json`.
     progress
@@ -127,14 +132,19 @@ def write_run(
     ------
     OutputError
         The place is a file, belongs to something else, cannot be written, or is full. Nothing is left behind then.
+    OptionError
+        `set_aside_to` was given, and the run was not made by Spark.
     """
     with open_folder(folder) as place:
+        if result.set_aside is not None:
+            check_reach(result.set_aside, place, set_aside_to)
         fill_run(
             place,
             result,
             customers_csv=customers_csv,
             figures=figures,
             report=report,
+            set_aside_to=set_aside_to,
             timings=timings,
             progress=progress,
         )
@@ -148,6 +158,7 @@ def fill_run(
     customers_csv: bool | None = None,
     figures: bool = True,
     report: bool = True,
+    set_aside_to: str | None = None,
     timings: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -158,7 +169,6 @@ def fill_run(
         result,
         customers=bring_here(result.customers),
         orders=None if result.orders is None else bring_here(result.orders),
-        set_aside=bring_here(result.set_aside),
     )
     with_csv = result.customers_total <= CSV_LIMIT if customers_csv is None else customers_csv
     _write_customers(place, result.customers, with_csv=with_csv)
@@ -168,7 +178,9 @@ def fill_run(
     if result.orders is not None:
         result.orders.order_by("customer_id", "ordered_at", "order_id").to_parquet(place / "orders.parquet")
     tell("Writing what was set aside", 0, 0)
-    result.set_aside.to_parquet(place / "set_aside.parquet")
+    if result.set_aside is None:
+        raise OutputError("The lines that were set aside are not in this run.", hint="Copy the run folder instead.")
+    write_lines(result.set_aside, place / "set_aside.parquet", set_aside_to)
     _write_segments(place / "segments.csv", result)
     result.model.save(place / "model.json")
     _write_json(place / "facts.json", result.to_dict())
@@ -187,6 +199,7 @@ def fill_run(
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
             "source": result.source,
             "fingerprint": result.fingerprint,
+            "set_aside": set_aside_to or "set_aside.parquet",
             "options": result.options.to_dict(),
             "seconds": {stage: round(seconds, 2) for stage, seconds in (timings or {}).items()},
         },

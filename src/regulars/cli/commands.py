@@ -31,6 +31,7 @@ from regulars.cli.options import (
     ReturnsPolicy,
     RunFolder,
     ScaleName,
+    SetAsideTo,
     Sheet,
     Source,
     TempDir,
@@ -189,6 +190,7 @@ def segment(
     ] = None,
     figures: Annotated[bool, typer.Option(help="Draw the figures.", rich_help_panel=OUTPUT)] = True,
     report: Annotated[bool, typer.Option(help="Make report.html.", rich_help_panel=OUTPUT)] = True,
+    set_aside_to: SetAsideTo = None,
     as_json: AsJson = False,
 ) -> None:
     """Turn order lines into customer segments, with everything in one folder."""
@@ -213,7 +215,7 @@ def segment(
     if made is not None and not as_json:
         screens.show_plan(source, made)
     with progress.stages(made, quiet=as_json) as tell, writing.open_folder(output) as place, engine_words(machine):
-        wanted = {"customers_csv": customers_csv, "figures": figures, "report": report}
+        wanted = {"customers_csv": customers_csv, "figures": figures, "report": report, "set_aside_to": set_aside_to}
         result, orders = _run(source, place, tell, options | machine, **wanted)
     if not as_json:
         screens.show_columns(orders, briefly=True)
@@ -308,10 +310,12 @@ def _run(source: str, place: Path, tell: Any, options: dict[str, Any], **writing
     """Read, segment and write into `place`; the seconds of each stage go into run.json."""
     from regulars import pipeline, writing
     from regulars.reading import read
+    from regulars.reading.staying import check_reach
 
     reading = {name: options.pop(name) for name in list(options) if name in ("columns", *pipeline.READING_OPTIONS)}
     tell("Reading", 0, 0)
     orders = read(source, **reading)
+    check_reach(orders.table, place, writing_options.get("set_aside_to"))
     result = pipeline.segment(orders, progress=tell, **options)
     writing.fill_run(place, result, timings=tell.seconds, progress=tell, **writing_options)
     return result, orders

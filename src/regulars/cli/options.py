@@ -155,6 +155,14 @@ Master = Annotated[
         rich_help_panel=MACHINE,
     ),
 ]
+SetAsideTo = Annotated[
+    str | None,
+    typer.Option(
+        help="Where Spark writes lines that are set aside, such as s3a://shop/aside; default: into the run folder.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the facts as JSON.", rich_help_panel=OUTPUT)]
 RunFolder = Annotated[
     Path,

@@ -155,7 +155,8 @@ class Segmentation:
         Lazy table, one row per order of which something is kept: `customer_id`, `order_id`, `ordered_at`, `amount`; `None`
         with more than a million customers.
     set_aside
-        Lazy table of the rows that were set aside, each with its `reason`.
+        Lazy table of the rows that were set aside, each with its `reason`; `None` in a run folder of which Spark wrote them
+        to another place.
     """
 
     source: str
@@ -190,7 +191,7 @@ class Segmentation:
     model: SegmentModel
     customers: ir.Table = field(repr=False)
     orders: ir.Table | None = field(repr=False)
-    set_aside: ir.Table = field(repr=False)
+    set_aside: ir.Table | None = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """All facts as plain values for JSON; without the tables."""

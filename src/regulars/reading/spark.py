@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from regulars.reading.loading import Known
 
-__all__ = ["HERE", "connect_spark", "open_with_spark", "refuse_connect"]
+__all__ = ["HERE", "connect_spark", "first_line", "open_with_spark", "refuse_connect"]
 
 HERE = "local[*]"  # Spark inside this process, with all cores
 LEAST_JAVA = 17
@@ -84,7 +84,7 @@ def open_with_spark(source: str, paths: Sequence[Path], *, kind: str, master: st
             tables = [con.read_parquet(name) for name in names]
     except Exception as error:  # of Spark, through Java
         raise SourceError(
-            f"Spark cannot read {source}: {_first_line(error)}.",
+            f"Spark cannot read {source}: {first_line(error)}.",
             hint="Check that the files are whole, and that every worker finds them under the same path.",
         ) from error
     if paths:
@@ -193,7 +193,7 @@ def _started(builder: Any, master: str) -> Any:
         session = builder.getOrCreate()
     except Exception as error:  # of Java, in many kinds
         raise SourceError(
-            f"No session of Spark can be opened at {master}: {_first_line(error)}.",
+            f"No session of Spark can be opened at {master}: {first_line(error)}.",
             hint="Check the master; Spark's own messages stand above.",
         ) from error
     session.sparkContext.setLogLevel(settings["spark.log.level"])
@@ -271,7 +271,8 @@ def _master_of(con: Any) -> str:
     return str(con._session.conf.get("spark.master", ""))
 
 
-def _first_line(error: object) -> str:
+def first_line(error: object) -> str:
+    """What Spark or Java says, in its first line."""
     text = str(error).strip()
     java = re.search(r"^: (?:[\w.$]+: )?(.+)$", text, re.MULTILINE)
     return (java[1] if java else text.partition("\n")[0]).strip().rstrip(".")

@@ -1,13 +1,8 @@
-"""Databases: one test body on several engines, addresses, tables that are written, and a model as SQL."""
+"""Databases: addresses, tables that are written, and a model as SQL."""
 
 import json
-import os
 import re
-import shutil
-import socket
 import sqlite3
-import subprocess
-import tempfile
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -18,13 +13,10 @@ from urllib.parse import quote
 
 import duckdb
 import ibis
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from ibis.common.exceptions import OperationNotDefinedError
 
 import regulars as rg
-from published import assert_figures_of_the_real_file
 from regulars.cli import main
 from regulars.clustering import Scale
 from regulars.databasing import run_id, write_table_to
@@ -36,104 +28,9 @@ from regulars.profiling import Gaps
 from regulars.reading import databases
 from regulars.reading.addresses import parse_address
 from regulars.reading.connecting import connect, machine
-from regulars.schema import MONEY, SCORES
-from regulars.scoring import Cuts, learn_cuts, load_pack, score
-
-PASSWORD = "Ge:he/im#42"  # with what an address must not have as it is
-ENCODED = "Ge%3Ahe%2Fim%2342"
-
-
-# --- a real PostgreSQL ----------------------------------------------------------------------------------------------
-
-
-def _server(folder: Path) -> tuple[list[str], Path]:
-    """How the programs of PostgreSQL are called, and where they are."""
-    found = shutil.which("initdb") or next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))[::-1]), None)
-    if found is None:
-        pytest.skip(
-            "There is no initdb: install PostgreSQL (apt-get install postgresql), or set REGULARS_TEST_POSTGRES."
-        )
-    if os.getuid() != 0:
-        return [], Path(found)
-    shutil.chown(folder, "postgres", "postgres")  # it refuses to run as root
-    return ["runuser", "-u", "postgres", "--"], Path(found)
-
-
-@pytest.fixture(scope="module")
-def server():
-    """`postgres://user:password@127.0.0.1:port`: that of REGULARS_TEST_POSTGRES, or one in a folder of its own."""
-    pytest.importorskip("psycopg", reason="pip install 'regulars[postgres]'")
-    if given := os.environ.get("REGULARS_TEST_POSTGRES"):
-        yield given
-        return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = Path(tempfile.mkdtemp(prefix="regulars-postgres-"))
-    try:
-        user, initdb = _server(folder)
-        (folder / "password").write_text(PASSWORD)
-        (folder / "password").chmod(0o644)
-        told = ["-U", "postgres", "-A", "scram-sha-256", "--pwfile", folder / "password", "-E", "UTF8", "--locale=C"]
-        subprocess.run([*user, initdb, "-D", folder / "data", *told], check=True, capture_output=True)
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-        control = [*user, initdb.with_name("pg_ctl"), "-D", folder / "data", "-w"]
-        log = ["-l", folder / "log", "-o", options]
-        subprocess.run([*control, *log, "start"], check=True, stdout=subprocess.DEVNULL)
-        try:
-            yield f"postgres://postgres:{ENCODED}@127.0.0.1:{port}"
-        finally:
-            subprocess.run([*control, "-m", "fast", "stop"], check=True, stdout=subprocess.DEVNULL)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def postgres(server):
-    """The address of an empty database, dropped at the end."""
-    import psycopg
-
-    name = f"regulars_{os.getpid()}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as con:
-        con.execute(f"CREATE DATABASE {name}")
-        yield f"{server}/{name}"
-        con.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
-def ask(postgres):
-    """Ask the PostgreSQL database, and get all rows."""
-    import psycopg
-
-    def asking(statement, *values):
-        with psycopg.connect(postgres, autocommit=True) as con:
-            cursor = con.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
-
-    return asking
-
-
-def fill(url: str, name: str, cells: pa.Table) -> None:
-    """Put a table into PostgreSQL without any code of ours."""
-    import psycopg
-
-    kinds = {"timestamp": "timestamp", "int": "bigint", "double": "double precision", "decimal": "numeric(18,4)"}
-    with psycopg.connect(url) as con:
-        columns = [
-            f'"{each.name}" ' + next((kinds[kind] for kind in kinds if str(each.type).startswith(kind)), "text")
-            for each in cells.schema
-        ]
-        con.execute(f'DROP TABLE IF EXISTS "{name}"')
-        con.execute(f'CREATE TABLE "{name}" ({", ".join(columns)})')
-        with con.cursor().copy(f'COPY "{name}" FROM STDIN') as copy:
-            for row in cells.to_pylist():
-                copy.write_row(list(row.values()))
-
-
-@pytest.fixture(scope="module")
-def lines(sample_shop) -> pa.Table:
-    """The lines of the sample shop as they come: dates, whole numbers, floats."""
-    return sample_shop.orders
+from regulars.schema import SCORES
+from regulars.scoring import Cuts, load_pack
+from servers import ENCODED, PASSWORD, fill, rows
 
 
 @pytest.fixture(scope="module")
@@ -146,152 +43,11 @@ def expected(lines):
     return cleaned, as_of, people, model
 
 
-# --- one test body, every engine ------------------------------------------------------------------------------------
-
-GAPS = {("polars", "cuts"): "ibis has no window functions for Polars, and running sums need them"}
-
-
-def engines(step: str) -> pytest.MarkDecorator:
-    """Every engine; a gap is named, and the test fails once it is closed."""
-    params = []
-    for engine in ("duckdb", "polars", "sqlite", "postgres"):
-        why = GAPS.get((engine, step))
-        marks = [pytest.mark.xfail(strict=True, raises=OperationNotDefinedError, reason=why)] if why else []
-        params.append(pytest.param(engine, marks=marks))
-    return pytest.mark.parametrize("engine", params)
-
-
-@pytest.fixture(scope="module")
-def open_engine(request):
-    """Engine by name → an ibis backend in which tables can be made."""
-    opened = {}
-
-    def opening(engine):
-        if engine not in opened:
-            if engine == "postgres":
-                there = parse_address(request.getfixturevalue("postgres")).options
-                opened[engine] = ibis.postgres.connect(
-                    host=there["host"], port=int(there["port"]), user=there["user"], password=there["password"],
-                    database=there["dbname"],
-                )  # fmt: skip
-            else:
-                opened[engine] = getattr(ibis, engine).connect()
-        return opened[engine]
-
-    yield opening
-    for backend in opened.values():
-        backend.disconnect()
-
-
-@pytest.fixture
-def on_engine(open_engine):
-    """Put a table into an engine; SQLite has no decimals, there they are floats."""
-
-    def put(engine, cells: pa.Table):
-        if engine == "sqlite":
-            for place, each in enumerate(cells.schema):
-                if pa.types.is_decimal(each.type):
-                    cells = cells.set_column(place, each.name, cells[each.name].cast(pa.float64()))
-        return open_engine(engine).create_table(ibis.util.gen_name("lines"), cells)
-
-    return put
-
-
-def rows(table, *, by="customer_id") -> list[dict]:
-    return table.order_by(by).to_pyarrow().to_pylist()
-
-
-@engines("clean")
-def test_cleaning_gives_the_same_audit_and_the_same_money(engine, on_engine, lines, expected):
-    cleaned = rg.clean(rg.read(on_engine(engine, lines)))
-    assert cleaned.audit == expected[0].audit
-    spent = cleaned.orders.group_by("customer_id").agg(amount=cleaned.orders["amount"].sum().cast(MONEY))
-    same = expected[0].orders.group_by("customer_id").agg(amount=expected[0].orders["amount"].sum().cast(MONEY))
-    assert rows(spent) == rows(same)
-
-
-@engines("features")
-def test_features_are_the_same(engine, on_engine, lines, expected):
-    _, as_of, people, _ = expected
-    found = build_features(rg.clean(rg.read(on_engine(engine, lines))), as_of=as_of)
-    for ours, theirs in zip(rows(people), rows(found), strict=True):
-        floats = {name for name, value in ours.items() if isinstance(value, float)}
-        assert {n: v for n, v in theirs.items() if n not in floats} == {
-            n: v for n, v in ours.items() if n not in floats
-        }
-        assert {n: theirs[n] for n in floats} == pytest.approx({n: ours[n] for n in floats}, rel=1e-12)
-
-
-@engines("cuts")
-def test_cut_points_are_the_same(engine, on_engine, expected):
-    people = expected[2].select("customer_id", "recency_days", "frequency", "monetary")
-    assert learn_cuts(on_engine(engine, people.to_pyarrow())) == learn_cuts(people)
-
-
-@engines("score")
-def test_scores_and_groups_are_the_same(engine, on_engine, expected):
-    *_, people, model = expected
-    people, pack = people.select("customer_id", "recency_days", "frequency", "monetary"), load_pack("eleven")
-    scored = score(on_engine(engine, people.to_pyarrow()), model.cuts, pack=pack)
-    shown = ["customer_id", *SCORES]
-    assert rows(scored.select(shown)) == rows(score(people, model.cuts, pack=pack).select(shown))
-
-
-@engines("assign")
-def test_segments_are_the_same(engine, on_engine, expected):
-    *_, people, model = expected
-    people = people.select("customer_id", "recency_days", "frequency", "monetary")
-    shown = ["customer_id", "segment_id", "segment", "runner_up", "distance"]
-    found = rows(model.assign(on_engine(engine, people.to_pyarrow())).select(shown))
-    for ours, theirs in zip(rows(model.assign(people).select(shown)), found, strict=True):
-        assert theirs == ours | {"distance": pytest.approx(ours["distance"], rel=1e-9)}
-
-
-def test_postgres_does_a_whole_run_inside(postgres, ask, lines, sample_result):
-    fill(postgres, "order_lines", lines)
-    result = rg.segment(f"{postgres}?table=order_lines", engine="database")
-    shown = ["customer_id", "monetary", *SCORES, "segment_id", "segment"]
-    assert result.customers.get_backend().name == "postgres"
-    assert result.choice == sample_result.choice
-    assert rows(result.customers.select(shown)) == rows(sample_result.customers.select(shown))
-    assert (result.audit, result.orders_total, result.revenue) == (
-        sample_result.audit,
-        sample_result.orders_total,
-        sample_result.revenue,
-    )
-
-
-@pytest.mark.parametrize(
-    ("engine", "note"),
-    [
-        ("polars", "polars has no window functions: all order lines (13,227) were brought over into DuckDB."),
-        (
-            "sqlite",
-            "sqlite has no median and no quantiles: lines are cleaned there, and orders are brought over into DuckDB.",
-        ),
-    ],
-)
-def test_what_an_engine_lacks_is_said_and_the_run_is_whole(engine, note, on_engine, lines, sample_result):
-    result = rg.segment(on_engine(engine, lines))
-    shown = ["customer_id", "monetary", *SCORES, "segment_id", "segment"]
-    assert note in result.notes
-    assert rows(result.customers.select(shown)) == rows(sample_result.customers.select(shown))
-    assert (result.audit, result.revenue) == (sample_result.audit, sample_result.revenue)
-    assert result.backtest.segments == sample_result.backtest.segments
-
-
 @pytest.fixture(scope="module")
 def online_retail(postgres, uci) -> str:
     """The address of a PostgreSQL that has the real file as the table online_retail."""
     fill(postgres, "online_retail", pq.read_table(uci))
     return postgres
-
-
-@pytest.mark.usefixtures("online_retail")
-def test_the_real_file_inside_postgres(open_engine):
-    result = rg.segment(open_engine("postgres").table("online_retail"), backtest=False)
-    assert result.customers.get_backend().name == "postgres"
-    assert_figures_of_the_real_file(result)
 
 
 # --- reading by address ---------------------------------------------------------------------------------------------
@@ -778,21 +534,27 @@ def test_a_writer_that_fails_leaves_the_table_as_it_was(target, sample_result, o
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
-def test_the_sql_does_what_assign_does(engine, open_engine, expected):
+def test_the_sql_does_what_assign_does(engine, request, expected):
     *_, people, model = expected
     people = people.select("customer_id", "recency_days", "frequency", "monetary")
-    con = open_engine(engine)
-    con.create_table("people", people.to_pyarrow(), overwrite=True)
     text = to_sql(model, dialect=engine, table="people")
-    found = _rows_of(con, text)
+    if engine == "postgres":
+        import psycopg
+
+        fill(address := request.getfixturevalue("postgres"), "people", people.to_pyarrow())
+        opened = psycopg.connect(address)
+    else:
+        opened = duckdb.connect()
+        opened.register("people", people.to_pyarrow())
+    with closing(opened) as con:
+        found = _rows_of(con if engine == "duckdb" else con.cursor(), text)
     ours = rows(model.assign(people))
     assert [row["segment"] for row in found] == [row["segment"] for row in ours]
     for theirs, row in zip(found, ours, strict=True):
         assert theirs == row | {"distance": pytest.approx(row["distance"], rel=1e-9)}
 
 
-def _rows_of(con, text) -> list[dict]:
-    cursor = con.con.cursor() if con.name == "postgres" else con.con
+def _rows_of(cursor, text) -> list[dict]:
     cursor.execute(text)
     names = [each[0] for each in cursor.description]
     found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
