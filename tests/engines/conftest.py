@@ -2,8 +2,10 @@
 
 import gc
 import os
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from regulars.errors import SourceError
@@ -78,3 +80,10 @@ def cluster(java, tmp_path_factory) -> Cluster:
 def lines(sample_shop) -> pa.Table:
     """The lines of the sample shop as they come: dates, whole numbers, floats."""
     return sample_shop.orders
+
+
+@pytest.fixture(scope="session")
+def lines_file(lines, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("lines") / "lines.parquet"
+    pq.write_table(lines, path)
+    return path

@@ -96,7 +96,7 @@ def handed_over(con):
 def in_spark(ask_for):
     """A session that is the user's."""
     con, told = ask_for("spark_here"), ask_for("without_backtest")
-    con.create_view("order_lines", ibis.memtable(ask_for("lines")), overwrite=True)
+    con.read_parquet(ask_for("lines_file"), table_name="order_lines")
     with handed_over(con) as handed:
         yield Case(con, rg.segment(con.table("order_lines"), backtest=False), told, handed)
 
@@ -105,6 +105,8 @@ def real_file_on_a_cluster_that_loses_a_worker(ask_for):
     uci, cluster = ask_for("uci"), ask_for("cluster")
     orders = rg.read(uci, engine="spark", master=cluster.address)
     con = orders.table.get_backend()
+    con._session.conf.set("spark.sql.codegen.wholeStage", True)  # pays with half a million lines
+    con._session.conf.set("spark.sql.codegen.factoryMode", "FALLBACK")
     executors = con._session.sparkContext._jsc.sc().getExecutorMemoryStatus
     lost: list[int] = []
 
@@ -239,9 +241,9 @@ def test_a_run_folder_has_the_same_lists_to_the_byte(case, tmp_path):
     assert aside(again) == aside(case.told)
     if (
         case.con.name == "pyspark"
-    ):  # lines never come to the driver: nothing that came has more rows than there are orders
+    ):  # lines never come to the driver: nothing that comes has more rows than there are orders
         assert (folders[0] / "set_aside.parquet").is_dir()
-        assert len(case.handed) > 60
+        assert len(case.handed) > 40
         assert max(case.handed) == case.told.orders_total
 
 

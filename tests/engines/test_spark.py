@@ -4,7 +4,6 @@ import re
 import sys
 from pathlib import Path
 
-import ibis
 import pyarrow.csv
 import pytest
 
@@ -18,10 +17,10 @@ from servers import free_port, stop_session
 pytestmark = pytest.mark.usefixtures("java")
 
 
-def test_given_back_tables_leave_the_executors(spark_here, lines):
+def test_given_back_tables_leave_the_executors(spark_here, lines_file):
     from regulars.keeping import keep, release
 
-    table = spark_here.create_view("lines", ibis.memtable(lines), overwrite=True)
+    table = spark_here.read_parquet(lines_file, table_name="lines")
     before = set(spark_here.list_tables())
     kept = keep(table.select("StockCode").distinct())
     assert len(set(spark_here.list_tables()) - before) == 1
