@@ -210,7 +210,7 @@ def test_large_tables_come_over_in_pieces(postgres, ask, monkeypatch):
         """CREATE TABLE many AS SELECT n % 100 AS customer, n AS "order", DATE '2024-01-01' + n % 300 AS date,
         n::numeric(18,4) / 100 AS amount FROM generate_series(1, 20000) AS n"""
     )
-    monkeypatch.setattr(databases, "PIECE", 50_000)
+    monkeypatch.setattr(databases.postgres, "PIECE", 50_000)
     orders = rg.read(f"{postgres}?table=many")
     found = orders.table.agg(n=orders.table.count(), amount=orders.table["amount"].sum()).to_pyarrow().to_pylist()[0]
     assert found == {"n": 20_000, "amount": Decimal("2000100")}  # 1 + … + 20,000 = 200,010,000 hundredths
@@ -218,15 +218,15 @@ def test_large_tables_come_over_in_pieces(postgres, ask, monkeypatch):
 
 def test_a_broken_connection_while_reading_is_told(postgres, ask, lines, monkeypatch):
     fill(postgres, "order_lines", lines)
-    pieces = databases._pieces
+    pieces = databases.postgres._pieces
 
     def kill(rows, file):
         for _ in pieces(rows, file):
             ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%'")
             yield
 
-    monkeypatch.setattr(databases, "PIECE", 10_000)
-    monkeypatch.setattr(databases, "_pieces", kill)
+    monkeypatch.setattr(databases.postgres, "PIECE", 10_000)
+    monkeypatch.setattr(databases.postgres, "_pieces", kill)
     big = "SELECT l.* FROM order_lines AS l, generate_series(1, 200)"
     with pytest.raises(SourceError, match=r"The connection to the PostgreSQL database regulars_.* broke off"):
         rg.read(postgres, query=big)
