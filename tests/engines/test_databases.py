@@ -19,6 +19,7 @@ import pytest
 import regulars as rg
 from regulars.cli import main
 from regulars.clustering import Scale
+from regulars.databasing import postgres as writing_to_postgres
 from regulars.databasing import run_id, write_table_to
 from regulars.dialects import DIALECTS, to_sql
 from regulars.errors import OptionError, OutputError, RegularsError, SourceError
@@ -499,11 +500,9 @@ def test_of_two_replacing_at_once_the_last_one_stays(target, sample_result, othe
 def test_a_connection_that_is_killed_leaves_the_table_as_it_was(
     postgres, ask, sample_result, other_result, monkeypatch
 ):
-    from regulars import databasing
-
     ask("DROP TABLE IF EXISTS customer_segments")
     write_table_to(sample_result, postgres, table="customer_segments")
-    all_rows = databasing._rows
+    all_rows = writing_to_postgres.rows_of
 
     def kill(batches):
         for place, row in enumerate(all_rows(batches)):
@@ -511,7 +510,7 @@ def test_a_connection_that_is_killed_leaves_the_table_as_it_was(
                 ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY %FROM STDIN'")
             yield row
 
-    monkeypatch.setattr(databasing, "_rows", kill)
+    monkeypatch.setattr(writing_to_postgres, "rows_of", kill)
     with pytest.raises(OutputError, match=r"broke off: .* Nothing was changed"):
         write_table_to(other_result, postgres, table="customer_segments", mode="replace")
     assert ask(COUNT) == [(sample_result.customers_total, 1, run_id(sample_result))]
