@@ -19,6 +19,7 @@ import pytest
 import regulars as rg
 from regulars.cli import main
 from regulars.clustering import Scale
+from regulars.databasing import postgres as writing_to_postgres
 from regulars.databasing import run_id, write_table_to
 from regulars.dialects import DIALECTS, to_sql
 from regulars.errors import OptionError, OutputError, RegularsError, SourceError
@@ -210,7 +211,7 @@ def test_large_tables_come_over_in_pieces(postgres, ask, monkeypatch):
         """CREATE TABLE many AS SELECT n % 100 AS customer, n AS "order", DATE '2024-01-01' + n % 300 AS date,
         n::numeric(18,4) / 100 AS amount FROM generate_series(1, 20000) AS n"""
     )
-    monkeypatch.setattr(databases, "PIECE", 50_000)
+    monkeypatch.setattr(databases.postgres, "PIECE", 50_000)
     orders = rg.read(f"{postgres}?table=many")
     found = orders.table.agg(n=orders.table.count(), amount=orders.table["amount"].sum()).to_pyarrow().to_pylist()[0]
     assert found == {"n": 20_000, "amount": Decimal("2000100")}  # 1 + … + 20,000 = 200,010,000 hundredths
@@ -218,15 +219,15 @@ def test_large_tables_come_over_in_pieces(postgres, ask, monkeypatch):
 
 def test_a_broken_connection_while_reading_is_told(postgres, ask, lines, monkeypatch):
     fill(postgres, "order_lines", lines)
-    pieces = databases._pieces
+    pieces = databases.postgres._pieces
 
     def kill(rows, file):
         for _ in pieces(rows, file):
             ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%'")
             yield
 
-    monkeypatch.setattr(databases, "PIECE", 10_000)
-    monkeypatch.setattr(databases, "_pieces", kill)
+    monkeypatch.setattr(databases.postgres, "PIECE", 10_000)
+    monkeypatch.setattr(databases.postgres, "_pieces", kill)
     big = "SELECT l.* FROM order_lines AS l, generate_series(1, 200)"
     with pytest.raises(SourceError, match=r"The connection to the PostgreSQL database regulars_.* broke off"):
         rg.read(postgres, query=big)
@@ -499,11 +500,9 @@ def test_of_two_replacing_at_once_the_last_one_stays(target, sample_result, othe
 def test_a_connection_that_is_killed_leaves_the_table_as_it_was(
     postgres, ask, sample_result, other_result, monkeypatch
 ):
-    from regulars import databasing
-
     ask("DROP TABLE IF EXISTS customer_segments")
     write_table_to(sample_result, postgres, table="customer_segments")
-    all_rows = databasing._rows
+    all_rows = writing_to_postgres.rows_of
 
     def kill(batches):
         for place, row in enumerate(all_rows(batches)):
@@ -511,7 +510,7 @@ def test_a_connection_that_is_killed_leaves_the_table_as_it_was(
                 ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY %FROM STDIN'")
             yield row
 
-    monkeypatch.setattr(databasing, "_rows", kill)
+    monkeypatch.setattr(writing_to_postgres, "rows_of", kill)
     with pytest.raises(OutputError, match=r"broke off: .* Nothing was changed"):
         write_table_to(other_result, postgres, table="customer_segments", mode="replace")
     assert ask(COUNT) == [(sample_result.customers_total, 1, run_id(sample_result))]

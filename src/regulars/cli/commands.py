@@ -13,6 +13,7 @@ from regulars.cli.options import (
     AHEAD,
     OUTPUT,
     SEGMENTS,
+    ActionsFile,
     AllProducts,
     AsJson,
     AsOf,
@@ -31,13 +32,15 @@ from regulars.cli.options import (
     ReturnsPolicy,
     RunFolder,
     ScaleName,
+    Scaling,
+    Seed,
+    SegmentCount,
     SetAsideTo,
     Sheet,
     Source,
     TempDir,
     Threads,
     Unreadable,
-    columns_of,
     day_of,
     engine_words,
     machine_options,
@@ -119,12 +122,12 @@ def check(
     from regulars.cli import progress, screens
     from regulars.reading import read
 
-    reading = reading_options(layout, sheet, dayfirst, currency, unreadable, query=query)
     machine = machine_options(memory_limit, threads, temp_dir, engine, master)
     made = planned(source, machine, stages=("Reading", "Cleaning"))
     with progress.stages(made, quiet=as_json) as tell, engine_words(machine):
         tell("Reading", 0, 0)
-        orders = read(source, columns=columns_of(map_), **reading, **machine)
+        reading = reading_options(map_, layout, sheet, dayfirst, currency, unreadable, query=query)
+        orders = read(source, **reading, **machine)
         tell("Cleaning", 0, 0)
         cleaned = clean(orders, returns=returns.value, all_products=all_products, as_of=day_of(as_of))
     if as_json:
@@ -139,22 +142,14 @@ def check(
 def segment(
     source: Source,
     output: RunFolder = Path("run"),
-    k: Annotated[
-        int | None,
-        typer.Option("--k", help="Number of segments; chosen otherwise.", rich_help_panel=SEGMENTS),
-    ] = None,
-    scale: Annotated[
-        ScaleName, typer.Option(help="How days, orders and money are scaled.", rich_help_panel=SEGMENTS)
-    ] = ScaleName.sqrt_log,
+    k: SegmentCount = None,
+    scale: Scaling = ScaleName.sqrt_log,
     groups: Annotated[
         str,
         typer.Option(help="Rule pack: eleven, shopify, klaviyo, or your own TOML file.", rich_help_panel=SEGMENTS),
     ] = "eleven",
-    actions: Annotated[
-        str | None,
-        typer.Option(help="TOML file with names and actions of your own.", rich_help_panel=SEGMENTS),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=SEGMENTS)] = 0,
+    actions: ActionsFile = None,
+    seed: Seed = 0,
     backtest: Annotated[
         bool,
         typer.Option(
@@ -197,8 +192,7 @@ def segment(
     from regulars import writing
     from regulars.cli import progress, screens
 
-    options = reading_options(layout, sheet, dayfirst, currency, unreadable, query=query) | {
-        "columns": columns_of(map_),
+    options = reading_options(map_, layout, sheet, dayfirst, currency, unreadable, query=query) | {
         "k": k,
         "scale": scale.value,
         "groups": groups,
@@ -250,12 +244,12 @@ def assign(
     from regulars.reading import read
 
     learned = load_model(model)
-    reading = reading_options(layout, sheet, dayfirst, currency, unreadable, query=query)
     machine = machine_options(memory_limit, threads, temp_dir, engine, master)
     made = planned(source, machine, output=output, stages=("Reading", "Assigning", "Writing customers"))
     with progress.stages(made, quiet=as_json) as tell, engine_words(machine):
         tell("Reading", 0, 0)
-        orders = read(source, columns=columns_of(map_), **reading, **machine)
+        reading = reading_options(map_, layout, sheet, dayfirst, currency, unreadable, query=query)
+        orders = read(source, **reading, **machine)
         tell("Assigning", 0, 0)
         result = pipeline.assign(orders, learned, as_of=day_of(as_of))
         tell("Writing customers", 0, 0)

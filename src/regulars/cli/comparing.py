@@ -15,6 +15,7 @@ from regulars.cli.commands import app
 from regulars.cli.options import (
     OUTPUT,
     SEGMENTS,
+    ActionsFile,
     AllProducts,
     AsJson,
     Currency,
@@ -30,11 +31,12 @@ from regulars.cli.options import (
     Query,
     ReturnsPolicy,
     ScaleName,
+    Scaling,
+    Seed,
     Sheet,
     TempDir,
     Threads,
     Unreadable,
-    columns_of,
     engine_words,
     machine_options,
     planned,
@@ -107,17 +109,12 @@ def compare(
         int | None,
         typer.Option("--k", help="Number of segments; chosen at each date otherwise.", rich_help_panel=SEGMENTS),
     ] = None,
-    scale: Annotated[
-        ScaleName, typer.Option(help="How days, orders and money are scaled.", rich_help_panel=SEGMENTS)
-    ] = ScaleName.sqrt_log,
+    scale: Scaling = ScaleName.sqrt_log,
     groups: Annotated[
         str, typer.Option(help="Rule pack by name, or your own TOML file.", rich_help_panel=SEGMENTS)
     ] = "eleven",
-    actions: Annotated[
-        str | None,
-        typer.Option(help="TOML file with names and actions of your own.", rich_help_panel=SEGMENTS),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=SEGMENTS)] = 0,
+    actions: ActionsFile = None,
+    seed: Seed = 0,
     map_: Map = None,
     layout: LayoutName = None,
     sheet: Sheet = None,
@@ -160,11 +157,10 @@ def compare(
             groups=groups,
             actions=actions,
             seed=seed,
-            columns=columns_of(map_),
             returns=returns.value,
             all_products=all_products,
             progress=tell,
-            **reading_options(layout, sheet, dayfirst, currency, unreadable, query=query),
+            **reading_options(map_, layout, sheet, dayfirst, currency, unreadable, query=query),
             **machine,
         )
         tell.close()

@@ -12,7 +12,6 @@ import typer
 from regulars.cli.commands import app
 from regulars.cli.options import (
     AHEAD,
-    SEGMENTS,
     AllProducts,
     AsJson,
     AsOf,
@@ -31,12 +30,14 @@ from regulars.cli.options import (
     ReturnsPolicy,
     RunFolder,
     ScaleName,
+    Scaling,
+    Seed,
+    SegmentCount,
     Sheet,
     Source,
     TempDir,
     Threads,
     Unreadable,
-    columns_of,
     day_of,
     engine_words,
     machine_options,
@@ -73,14 +74,9 @@ def backtest(
         ),
     ] = None,
     model: Model = PurchaseModelName.mbg_nbd,
-    k: Annotated[
-        int | None,
-        typer.Option("--k", help="Number of segments; chosen otherwise.", rich_help_panel=SEGMENTS),
-    ] = None,
-    scale: Annotated[
-        ScaleName, typer.Option(help="How days, orders and money are scaled.", rich_help_panel=SEGMENTS)
-    ] = ScaleName.sqrt_log,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=SEGMENTS)] = 0,
+    k: SegmentCount = None,
+    scale: Scaling = ScaleName.sqrt_log,
+    seed: Seed = 0,
     map_: Map = None,
     layout: LayoutName = None,
     sheet: Sheet = None,
@@ -112,13 +108,12 @@ def backtest(
             k=k,
             scale=scale.value,
             model=model.value,
-            columns=columns_of(map_),
             returns=returns.value,
             all_products=all_products,
             as_of=day_of(as_of),
             seed=seed,
             progress=tell,
-            **reading_options(layout, sheet, dayfirst, currency, unreadable, query=query),
+            **reading_options(map_, layout, sheet, dayfirst, currency, unreadable, query=query),
             **machine,
         )
     if as_json:
@@ -176,12 +171,11 @@ def value(
             model=model.value,
             margin=margin,
             discount=discount,
-            columns=columns_of(map_),
             returns=returns.value,
             all_products=all_products,
             as_of=day_of(as_of),
             progress=tell,
-            **reading_options(layout, sheet, dayfirst, currency, unreadable, query=query),
+            **reading_options(map_, layout, sheet, dayfirst, currency, unreadable, query=query),
             **machine,
         )
         tell("Writing customers", 0, 0)

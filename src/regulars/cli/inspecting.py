@@ -27,7 +27,6 @@ from regulars.cli.options import (
     TempDir,
     Threads,
     Unreadable,
-    columns_of,
     day_of,
     engine_words,
     machine_options,
@@ -236,8 +235,7 @@ def measure(
             source,
             start=day_of(start),
             days=days,
-            columns=columns_of(map_),
-            **reading_options(layout, sheet, dayfirst, currency, unreadable),
+            **reading_options(map_, layout, sheet, dayfirst, currency, unreadable),
             **machine,
         )
     if as_json:

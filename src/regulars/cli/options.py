@@ -94,6 +94,16 @@ AllProducts = Annotated[
     bool,
     typer.Option("--all-products", help="Keep postage, fees and other service codes.", rich_help_panel=CLEANING),
 ]
+SegmentCount = Annotated[
+    int | None,
+    typer.Option("--k", help="Number of segments; chosen otherwise.", rich_help_panel=SEGMENTS),
+]
+Scaling = Annotated[ScaleName, typer.Option(help="How days, orders and money are scaled.", rich_help_panel=SEGMENTS)]
+ActionsFile = Annotated[
+    str | None,
+    typer.Option(help="TOML file with names and actions of your own.", rich_help_panel=SEGMENTS),
+]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", rich_help_panel=SEGMENTS)]
 
 
 def to_day(text: str) -> datetime:
@@ -196,6 +206,7 @@ def planned(
 
 
 def reading_options(
+    map_: list[str] | None,
     layout: str | None,
     sheet: str | None,
     dayfirst: bool | None,
@@ -206,6 +217,7 @@ def reading_options(
 ) -> dict[str, Any]:
     """Options of `regulars.read`."""
     return {
+        "columns": columns_of(map_),
         "layout": layout,
         "sheet": sheet,
         "query": query,

@@ -19,7 +19,8 @@ from regulars.errors import NotEnoughDataError
 from regulars.features import build_rfm, find_gaps, purchase_gaps
 from regulars.keeping import keep
 from regulars.model import SegmentModel
-from regulars.profiling import Action, Segment, measure_gaps, name_segments, profile_segments, with_value_percentile
+from regulars.profiling import Action, Segment, measure_gaps, with_value_percentile
+from regulars.profiling.numbering import number_segments
 from regulars.reading import Orders
 from regulars.schema import MEASURES
 from regulars.scoring import RulePack, learn_cuts
@@ -112,11 +113,8 @@ def learn_side(source: str, cleaned: Cleaned, people: ir.Table, *, day: date, as
         pack=asked.pack,
         gaps=gaps,
     )
-    profiles = sorted(profile_segments(model.assign(people), gaps), key=lambda one: (-one.value_percentile, one.id))
-    named = name_segments([replace(one, id=i) for i, one in enumerate(profiles)], gaps, actions=asked.actions)
-    model = replace(
-        model, centres=tuple(centres[one.id] for one in profiles), segments=tuple(one.name for one in named)
-    )
+    named, before = number_segments(model.assign(people), gaps, actions=asked.actions)
+    model = replace(model, centres=tuple(centres[old] for old in before), segments=tuple(one.name for one in named))
     return judge(source, day, people, model=model, places=places_of(model, named))
 
 

@@ -37,10 +37,9 @@ from regulars.profiling import (
     load_actions,
     measure_concentration,
     measure_gaps,
-    name_segments,
-    profile_segments,
     with_value_percentile,
 )
+from regulars.profiling.numbering import number_segments
 from regulars.reading import Orders, read
 from regulars.schema import CONTACTS, CUSTOMERS, FORECASTS, HISTORIES, LABELS, SCORES, Columns
 from regulars.scoring import RulePack, learn_cuts, load_pack, score
@@ -260,10 +259,7 @@ def _described(
     numbered = _kept(
         model.label(scored).select(*CUSTOMERS, *contacts, *SCORES, "value_percentile", "segment_id"), count
     )
-    profiles = profile_segments(numbered, model.gaps)
-    best_first = sorted(profiles, key=lambda p: (-p.value_percentile, p.id))
-    order = [profile.id for profile in best_first]
-    segments = name_segments([replace(p, id=i) for i, p in enumerate(best_first)], model.gaps, actions=actions)
+    segments, order = number_segments(numbered, model.gaps, actions=actions)
     model = replace(
         model,
         centres=tuple(model.centres[old] for old in order),

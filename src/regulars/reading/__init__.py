@@ -4,6 +4,7 @@
 
     opening ── loading, sniffing, plain, workbooks    bytes → cells
     connecting, fingerprints           our own DuckDB; sha256 of the files
+    databases ── addresses             tables and queries of databases, read-only
     spark, bringing                    Spark's files and session; tables of other engines, brought over
     exports                            what is known about the exports of shops (layouts/*.toml)
     recognising                        header → our fields (a layout and the user's mapping)
