@@ -4,14 +4,16 @@ import re
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 import regulars as rg
 from regulars.cli import main
-from regulars.errors import MachineError, OptionError, SourceError
+from regulars.errors import MachineError, OptionError, OutputError, SourceError
 from regulars.failures import in_plain_words
-from regulars.reading import spark
+from regulars.reading import spark, staying
 from servers import free_port, stop_session
 
 pytestmark = pytest.mark.usefixtures("java")
@@ -131,3 +133,25 @@ def test_text_is_understood_as_elsewhere(folder_of_text):
     assert found.fingerprint == expected.fingerprint
     assert rg.clean(found).audit == rg.clean(expected).audit
     stop_session()
+
+
+# --- where lines that are set aside are written ----------------------------------------------------------------------
+
+
+def test_executors_write_to_another_place_where_one_is_given(spark_here, lines_file, tmp_path):
+    lines = spark_here.read_parquet(lines_file, table_name="few").limit(500)
+    staying.check_reach(lines, tmp_path, str(tmp_path / "elsewhere"))
+    staying.write_lines(lines, tmp_path / "set_aside.parquet", str(tmp_path / "elsewhere"))
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+    found = pq.read_table(tmp_path / "elsewhere")
+    assert found.num_rows == 500
+    assert found.schema.field("InvoiceDate").type == pa.timestamp("us")  # the clock of the shop, without a zone
+    with pytest.raises(OutputError, match=r"There is something at .*elsewhere already"):
+        staying.check_reach(lines, tmp_path, str(tmp_path / "elsewhere"))
+    with pytest.raises(OutputError, match=r"Spark cannot write to nowhere://x: No FileSystem for scheme .nowhere"):
+        staying.check_reach(lines, tmp_path, "nowhere://x")
+
+
+def test_another_place_is_for_spark_only(csv_file, tmp_path):
+    with pytest.raises(OptionError, match="can be written to another place only by Spark"):
+        staying.check_reach(rg.read(csv_file).table, tmp_path, "s3a://shop/aside")
