@@ -95,10 +95,10 @@ def handed_over(con):
 
 def in_spark(ask_for):
     """A session that is the user's."""
-    con, told = ask_for("spark_here"), ask_for("without_backtest")
+    con = ask_for("spark_here")
     con.read_parquet(ask_for("lines_file"), table_name="order_lines")
     with handed_over(con) as handed:
-        yield Case(con, rg.segment(con.table("order_lines"), backtest=False), told, handed)
+        yield Case(con, rg.segment(con.table("order_lines")), ask_for("sample_result"), handed)
 
 
 def real_file_on_a_cluster_that_loses_a_worker(ask_for):
@@ -133,11 +133,6 @@ CASES = {
     "spark": in_spark,
     "spark cluster, real file": real_file_on_a_cluster_that_loses_a_worker,
 }
-
-
-@pytest.fixture(scope="module")
-def without_backtest(lines):
-    return rg.segment(lines, backtest=False)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from regulars.cli import main
 from regulars.errors import MachineError, OptionError, OutputError, SourceError
 from regulars.failures import in_plain_words
 from regulars.reading import spark, staying
-from servers import free_port, stop_session
+from servers import free_port, rows, stop_session
 
 pytestmark = pytest.mark.usefixtures("java")
 
@@ -120,18 +120,26 @@ def folder_of_text(sample_shop, tmp_path) -> Path:
     frame = sample_shop.orders.slice(0, 3_000).to_pandas()
     frame["InvoiceDate"] = frame["InvoiceDate"].dt.strftime("%d/%m/%Y %H:%M")
     frame.loc[3, "Description"] = 'a "large" box;\nin blue, für Gäste'
+    frame.loc[4, ["Description", "StockCode"]] = ["\vvery full of f\f", " v12v\t"]  # blanks at the ends, and letters
     folder = tmp_path / "exports"
     folder.mkdir()
-    for part, rows in (("1", frame[:1_000]), ("2", frame[1_000:])):
-        rows.to_csv(folder / f"{part}.csv", index=False, sep=";", encoding="cp1252")
+    for part, some in (("1", frame[:1_000]), ("2", frame[1_000:])):
+        some.to_csv(folder / f"{part}.csv", index=False, sep=";", encoding="cp1252")
     return folder
 
 
-def test_text_is_understood_as_elsewhere(folder_of_text):
-    found, expected = rg.read(folder_of_text, engine="spark", master="local[2]"), rg.read(folder_of_text)
-    assert found.notes[0] == "Read by Spark on this machine."
-    assert found.fingerprint == expected.fingerprint
-    assert rg.clean(found).audit == rg.clean(expected).audit
+SHOPIFY = (
+    Path(__file__).parents[1] / "layouts" / "shopify_orders.csv"
+)  # what must come out of it: tests/test_layouts.py
+
+
+def test_text_is_understood_as_elsewhere(java, folder_of_text):
+    stop_session()
+    for source in (folder_of_text, SHOPIFY):
+        found, expected = rg.read(source, engine="spark", master="local[2]"), rg.read(source)
+        assert found.notes[0] == "Read by Spark on this machine."
+        assert found.fingerprint == expected.fingerprint
+        assert rows(found.table, *found.table.columns) == rows(expected.table, *expected.table.columns)
     stop_session()
 
 

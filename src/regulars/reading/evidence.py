@@ -180,6 +180,10 @@ def _care(cell: ir.StringValue, *, field: str) -> ir.BooleanValue:
     """Cells that are not taken as they are."""
     if field in IDS:
         return ibis.ifelse(texts.is_bare_id(cell), ibis.literal(False), texts.id_needs_care(cell))
+    if (
+        cell.get_backend().name == "pyspark"
+    ):  # in its SQL a text cannot have every blank, as `is_bare_text` asks for them
+        return texts.text_needs_care(cell)
     return ibis.ifelse(texts.is_bare_text(cell), ibis.literal(False), texts.text_needs_care(cell))
 
 

@@ -13,7 +13,8 @@ import ibis.expr.operations as ops
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-BLANK, INK = "[\\s\u000b\u00a0\ufeff]", "[^\\s\u000b\u00a0\ufeff]"
+#: The vertical tab is told by its number: in the SQL of Spark a text cannot have it, and would have a v instead.
+BLANK, INK = "[\\s\\x0b\u00a0\ufeff]", "[^\\s\\x0b\u00a0\ufeff]"
 BLANKS = ("\t", "\n", "\v", "\f", "\r", " ", "\u00a0", "\ufeff")
 #: Cells that say that there is nothing, in small letters.
 EMPTY = r"nan|null|none|n/a|na|#n/a|<na>|nat|nil|-|\(not set\)|undefined"
