@@ -144,6 +144,10 @@ def test_from_a_file_to_segments(made, visit, served):
     assert not list(served.workspace.glob(".*partial*"))
 
 
+def test_its_report_draws_every_chart_in_silence(made, served, open_page, look_through):
+    look_through(open_page(served.workspace / made.removeprefix("/runs/") / "report.html"))
+
+
 def test_from_a_segment_to_a_list(made, visit, axe, tmp_path):
     """Every customer of the segment is on the list or in the control group, once."""
     desk = visit()
@@ -232,7 +236,7 @@ def tab_to(page, wanted: str, *, most: int = 150) -> None:
 
 def test_a_keyboard_is_enough(visit, tmp_path, served):
     """From the file to the list without a mouse."""
-    path = write_orders(rg.make_orders(customers=150, seed=2).orders, tmp_path / "small shop.csv")
+    path = write_orders(rg.make_orders(customers=80, seed=2).orders, tmp_path / "small shop.csv")
     page = visit().page
     page.goto(served.address)
     tab_to(page, "Choose a file")
