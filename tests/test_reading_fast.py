@@ -112,17 +112,17 @@ LEFT = object()
 def in_short(file: Path) -> object:
     """What the short way gives; `LEFT` where it leaves the file to the careful one, which begins by loading text."""
 
-    class Left(Exception):
+    class LeavingError(Exception):
         pass
 
     def leave(*_args: object, **_more: object) -> None:
-        raise Left
+        raise LeavingError
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "_load", leave)
         try:
             return outcome(file)
-        except Left:
+        except LeavingError:
             return LEFT
 
 

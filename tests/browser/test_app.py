@@ -4,8 +4,10 @@ import csv
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +38,7 @@ def served(browser, tmp_path_factory) -> Iterator[Served]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
     try:
         start = re.fullmatch(r"Open (http://127\.0\.0\.1:\d+)(/enter\?token=\S+)\n", process.stdout.readline())
+        wait_for(start[1], process)
         context = browser.new_context()
         context.new_page().goto(start[1] + start[2])
         yield Served(address=start[1], workspace=workspace, state=context.storage_state())
@@ -43,6 +46,18 @@ def served(browser, tmp_path_factory) -> Iterator[Served]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=20)
+
+
+def wait_for(address: str, process: subprocess.Popen) -> None:
+    """Wait until the server listens: it prints its address a moment before."""
+    host, port = address.removeprefix("http://").split(":")
+    while process.poll() is None:
+        try:
+            socket.create_connection((host, int(port))).close()
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+        else:
+            return
 
 
 @dataclass(kw_only=True)
