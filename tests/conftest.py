@@ -33,8 +33,9 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(items):
     """The files that take longest go first, so that no worker is left with one of them at the end."""
     longest = (
-        "test_large.py", "test_engines.py", "test_docs.py", "test_cli.py", "test_uci.py", "test_backtesting.py",
-        "test_cleaning.py", "test_pipeline.py", "test_layouts.py", "test_figures.py",
+        "test_engines.py", "test_spark.py", "test_databases.py", "test_app.py", "test_cli.py", "test_layouts.py",
+        "test_docs.py", "test_cleaning.py", "test_backtesting.py", "test_large.py", "test_reading.py", "test_uci.py",
+        "test_comparing.py", "test_audiences.py", "test_report.py", "test_pipeline.py", "test_figures.py", "test_cost.py",
     )  # fmt: skip
     items.sort(key=lambda item: longest.index(item.path.name) if item.path.name in longest else len(longest))
 

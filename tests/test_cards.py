@@ -10,8 +10,8 @@ from regulars.errors import CustomerError
 
 
 @pytest.fixture(scope="module")
-def result(small_result) -> rg.Segmentation:
-    return small_result
+def result(sample_result) -> rg.Segmentation:
+    return sample_result
 
 
 @pytest.fixture(scope="module")

@@ -40,9 +40,9 @@ LONG = "Customers who came in by the spring catalogue and have since then only b
 
 
 @pytest.fixture(scope="module")
-def result(small_result: Segmentation) -> Segmentation:
+def result(sample_result: Segmentation) -> Segmentation:
     """297 customers, all of them in the sample; nobody may change it."""
-    return small_result
+    return sample_result
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import duckdb
@@ -24,6 +27,8 @@ from regulars.reading import Size
 from regulars.writing import write_orders
 
 STOPPED = "Stopped. Nothing was changed.\n"
+#: What two runs of a file must have in common, byte for byte.
+SAME = ("customers.csv", "segments.csv", "model.json")
 LARGE_SIZE = Size(files=1, bytes=1_600_000_000, lines=100_000_000, exact=True)
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 
@@ -44,19 +49,19 @@ def regulars(*arguments: object) -> int:
 
 @pytest.fixture(scope="module")
 def shop_csv(tmp_path_factory):
-    return write_orders(rg.make_orders(customers=300, seed=5).orders, tmp_path_factory.mktemp("shop") / "orders.csv")
+    return write_orders(rg.make_orders(customers=150, seed=5).orders, tmp_path_factory.mktemp("shop") / "orders.csv")
 
 
 @pytest.fixture(scope="module")
 def large_csv(tmp_path_factory):
-    """1.2 million order lines with names so long that they do not fit into 200 MB."""
+    """A million order lines with names so long that they do not fit into 200 MB."""
     path = tmp_path_factory.mktemp("large") / "orders.csv"
-    name = " || ' ' || ".join(f"md5((range * 10 + {i})::VARCHAR)" for i in range(8))
+    name = "repeat(md5(range::VARCHAR), 9)"
     duckdb.execute(
         f"""COPY (SELECT range // 3 AS "InvoiceNo", 'P' || range % 5000 AS "StockCode", {name} AS "Description",
         1 + range % 9 AS "Quantity", strftime(TIMESTAMP '2024-01-01' + to_minutes(range // 3), '%Y-%m-%d %H:%M')
         AS "InvoiceDate", 2.5 AS "UnitPrice", 10000 + range // 30 AS "CustomerID", 'France' AS "Country"
-        FROM range(1_200_000)) TO '{path}' (FORMAT CSV)"""
+        FROM range(1_050_000)) TO '{path}' (FORMAT CSV)"""
     )
     yield path
     path.unlink()
@@ -68,6 +73,42 @@ def run_folder(shop_csv):
     folder = shop_csv.parent / "run"
     assert regulars("segment", shop_csv, "-o", folder) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def again(run_folder, shop_csv, tmp_path_factory):
+    """The same run once more, without pictures, into a folder with an older one and what its user put there."""
+    folder = tmp_path_factory.mktemp("again") / "run"
+    shutil.copytree(run_folder, folder)
+    for name in SAME:
+        (folder / name).write_text("older")
+    (folder / "notes.txt").write_text("call them")
+    (folder / "stale").mkdir()
+    assert regulars("segment", shop_csv, "-o", folder, "--no-figures") == 0
+    return folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A run as it was shown, and the folder that it made."""
+
+    out: str
+    err: str
+    folder: Path
+
+
+def shown_by(source: Path, folder: Path, *options: str) -> Shown:
+    """A short run of a file that is said to be large."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        patch.setattr("regulars.reading.estimate_size", lambda source: LARGE_SIZE)
+        short = ("--no-figures", "--no-backtest", "--no-report", "--no-csv")
+        assert regulars("segment", source, "-o", folder, *short, *options) == 0
+    return Shown(out=out.getvalue(), err=err.getvalue(), folder=folder)
+
+
+@pytest.fixture(scope="module")
+def large_run(shop_csv, tmp_path_factory):
+    return shown_by(shop_csv, tmp_path_factory.mktemp("large") / "run")
 
 
 class TestHelp:
@@ -174,26 +215,20 @@ class TestRunFolder:
         assert len(facts["fingerprint"]) == 64
         assert facts["seconds"]["Cleaning"] > 0
 
-    def test_two_runs_give_the_same_bytes(self, run_folder, shop_csv, tmp_path):
-        assert regulars("segment", shop_csv, "-o", tmp_path / "again", "--no-figures") == 0
-        for name in ("customers.csv", "segments.csv", "model.json"):
-            assert (tmp_path / "again" / name).read_bytes() == (run_folder / name).read_bytes(), name
+    def test_two_runs_give_the_same_bytes(self, run_folder, again):
+        for name in SAME:
+            assert (again / name).read_bytes() == (run_folder / name).read_bytes(), name
 
-    def test_a_file_of_the_users_survives_the_next_run(self, shop_csv, tmp_path):
-        folder = tmp_path / "run"
-        assert regulars("segment", shop_csv, "-o", folder, "--no-figures", "--no-backtest", "--k", 3) == 0
-        (folder / "notes.txt").write_text("call them")
-        (folder / "stale").mkdir()
-        assert regulars("segment", shop_csv, "-o", folder, "--no-figures", "--no-backtest", "--no-csv", "--k", 3) == 0
-        assert (folder / "notes.txt").read_text() == "call them"
-        assert (folder / "stale").is_dir()
-        assert not (folder / "customers.csv").exists()
+    def test_a_file_of_the_users_survives_the_next_run(self, again):
+        assert (again / "notes.txt").read_text() == "call them"
+        assert (again / "stale").is_dir()
+        assert not (again / "figures").exists()
 
     def test_formulas_are_made_harmless_in_csv_and_kept_in_parquet(self, tmp_path):
         shop = rg.make_orders(customers=60, seed=1).orders
         ids = pa.array([f"=HYPERLINK({i})" if i else None for i in shop["CustomerID"].to_pylist()])
         evil = shop.set_column(shop.schema.get_field_index("CustomerID"), "CustomerID", ids)
-        rg.write_run(rg.segment(evil, k=2), tmp_path / "run", figures=False)
+        rg.write_run(rg.segment(evil, k=2, backtest=False), tmp_path / "run", figures=False, report=False)
         rows = list(csv.DictReader((tmp_path / "run" / "customers.csv").open(encoding="utf-8")))
         assert all(row["customer_id"].startswith("'=") for row in rows)
         exact = pq.read_table(tmp_path / "run" / "customers.parquet")["customer_id"].to_pylist()
@@ -204,31 +239,27 @@ class TestScreens:
     def test_check_shows_columns_and_audit_and_writes_nothing(self, shop_csv, tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
         assert regulars("check", shop_csv) == 0
-        shown = capsys.readouterr().out
-        assert "CustomerID" in shown
-        assert "exact duplicates" in shown
-        assert "reconcile to the cent" in shown
+        shown = capsys.readouterr()
+        assert "CustomerID" in shown.out
+        assert "exact duplicates" in shown.out
+        assert "reconcile to the cent" in shown.out
         assert list(tmp_path.iterdir()) == []
+        assert shown.err == ""  # a small file needs no plan
+        assert "\x1b" not in shown.out  # no colour in a pipe
 
-    def test_segment_shows_segments_actions_and_customers_at_risk(self, shop_csv, tmp_path, capsys):
-        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-figures", "--no-backtest") == 0
-        shown = capsys.readouterr().out
+    def test_segment_shows_segments_actions_and_customers_at_risk(self, large_run):
         for words in ("Loyal high-value", "What to do", "High-value:", "At risk:", "Results in"):
-            assert words in shown
+            assert words in large_run.out
 
     def test_json_is_json_and_nothing_else(self, shop_csv, tmp_path, capsys):
-        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-figures", "--no-backtest", "--json") == 0
-        shown = capsys.readouterr()
+        shown = shown_by(shop_csv, tmp_path / "run", "--json", "--k", "3")
         facts = json.loads(shown.out)
         assert facts["folder"] == str(tmp_path / "run")
-        assert facts["choice"]["k"] == len(facts["segments"])
+        assert facts["choice"]["k"] == len(facts["segments"]) == 3
+        assert facts["plan"]["lines"] == 100_000_000
         assert shown.err == ""
         assert regulars("check", shop_csv, "--json") == 0
         assert json.loads(capsys.readouterr().out)["audit"]["reconciles"] is True
-
-    def test_no_colour_codes_in_a_pipe(self, shop_csv, capsys):
-        assert regulars("check", shop_csv) == 0
-        assert "\x1b" not in capsys.readouterr().out
 
     def test_assign_gives_the_training_customers_their_segments(self, run_folder, shop_csv, tmp_path, capsys):
         assert regulars("assign", shop_csv, "--model", run_folder / "model.json", "-o", tmp_path / "new") == 0
@@ -381,7 +412,18 @@ class TestOutputs:
     def test_a_run_that_is_killed_leaves_the_earlier_one(self, how, run_folder, shop_csv, tmp_path):
         earlier = tmp_path / "run"
         shutil.copytree(run_folder, earlier)
-        command = [sys.executable, "-m", "regulars", "segment", str(shop_csv), "-o", str(earlier), "--no-backtest"]
+        command = [
+            sys.executable,
+            "-m",
+            "regulars",
+            "segment",
+            str(shop_csv),
+            "-o",
+            str(earlier),
+            "--no-backtest",
+            "--k",
+            "2",
+        ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         until = time.monotonic() + 60
         while not any(tmp_path.glob(".run.partial-*/customers.parquet")) and time.monotonic() < until:
@@ -393,7 +435,8 @@ class TestOutputs:
         assert said == ("" if how is signal.SIGKILL else STOPPED)
         assert same_files(earlier, run_folder)
         if how is signal.SIGKILL:  # nobody could tidy up: the next run does
-            assert regulars("segment", shop_csv, "-o", earlier, "--no-figures", "--no-backtest", "--k", 2) == 0
+            short = ("--no-figures", "--no-backtest", "--no-report")
+            assert regulars("segment", shop_csv, "-o", earlier, *short, "--k", 2) == 0
         assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
 
     @pytest.mark.parametrize("when", ["Reading", "Cleaning"])
@@ -434,7 +477,7 @@ class TestOutputs:
             (disk / "run").mkdir()
             shutil.copy(run_folder / "run.json", disk / "run")
             (disk / "ballast").write_bytes(b"\0" * 960_000)
-            assert regulars("segment", shop_csv, "-o", disk / "run", "--no-backtest") == 2
+            assert regulars("segment", shop_csv, "-o", disk / "run", "--no-backtest", "--k", 2) == 2
             self.expect(capsys, "The disk is full", "Make room")
             assert sorted(entry.name for entry in disk.iterdir()) == ["ballast", "run"]
             assert [entry.name for entry in (disk / "run").iterdir()] == ["run.json"]
@@ -476,31 +519,13 @@ class TestMachine:
         assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--temp-dir", tmp_path) == 2
         self.expect(capsys, "GB of disk in", "1 GB is free there", "--temp-dir")
 
-    def test_a_large_run_says_beforehand_what_it_needs_and_then_a_line_per_stage(
-        self, shop_csv, tmp_path, capsys, monkeypatch
-    ):
-        monkeypatch.setattr("regulars.reading.estimate_size", lambda source: LARGE_SIZE)
-        assert regulars("segment", shop_csv, "-o", tmp_path / "run", "--k", 2, "--no-figures", "--no-backtest") == 0
-        plan, *lines = capsys.readouterr().err.splitlines()
+    def test_a_large_run_says_beforehand_what_it_needs_and_then_a_line_per_stage(self, large_run):
+        plan, *lines = large_run.err.splitlines()
         assert plan.startswith("orders.csv: 100 million lines, 1.6 GB. About ")
         assert "of memory" in plan
         assert "for the results" in plan
         assert [line.partition(":")[0] for line in lines][:3] == ["Reading", "Cleaning", "Counting per customer"]
         assert all(re.fullmatch(r"[A-Z][a-z -]+: [\d.]+ s", line) for line in lines)
-
-    def test_a_small_run_says_nothing_about_it(self, shop_csv, capsys):
-        assert regulars("check", shop_csv) == 0
-        assert capsys.readouterr().err == ""
-
-    def test_the_plan_is_in_the_json(self, shop_csv, tmp_path, capsys, monkeypatch):
-        monkeypatch.setattr("regulars.reading.estimate_size", lambda source: LARGE_SIZE)
-        assert (
-            regulars("segment", shop_csv, "-o", tmp_path / "run", "--k", 2, "--no-figures", "--no-backtest", "--json")
-            == 0
-        )
-        shown = capsys.readouterr()
-        assert shown.err == ""
-        assert json.loads(shown.out)["plan"]["lines"] == 100_000_000
 
     @pytest.mark.parametrize(
         ("error", "words"),
@@ -570,11 +595,10 @@ class TestAFinishedRun:
         assert regulars("report", run, "-o", tmp_path / "new" / "page.html", "--turnable") == 0
         assert (tmp_path / "new" / "page.html").stat().st_size > (run / "report.html").stat().st_size + 2_000_000
 
-    def test_no_report_is_made_where_none_is_wanted(self, shop_csv, tmp_path):
-        assert (
-            regulars("segment", shop_csv, "-o", tmp_path / "run", "--no-report", "--no-figures", "--no-backtest") == 0
-        )
-        assert not (tmp_path / "run" / "report.html").exists()
+    def test_neither_a_report_nor_csv_is_made_where_none_is_wanted(self, large_run):
+        made = {entry.name for entry in large_run.folder.iterdir()}
+        assert "customers.parquet" in made
+        assert not made & {"report.html", "figures", "customers.csv"}
 
     def test_a_customer_on_the_screen_and_as_json(self, run, capsys):
         row = next(csv.DictReader((run / "customers.csv").open(encoding="utf-8")))

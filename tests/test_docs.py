@@ -3,8 +3,12 @@
 import doctest
 import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -37,14 +41,35 @@ def test_examples_of_a_page_run(page, in_folder):
 def run_console(content: str) -> None:
     """Run each `$ regulars …` of a block; where the block shows output, it must be equal."""
     for command, shown in re.findall(r"^\$ (regulars .*)\n((?:(?!\$ ).*\n)*)", content, re.MULTILINE):
-        environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "NO_COLOR": "1",
-        }
-        done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=False)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
+        by_shell = command == "regulars demo" or any(sign in command for sign in "|>")
+        code, printed, said = (run_in_shell if by_shell else run_here)(command)
+        assert code == 0, f"{command}: {said}"
         if shown.strip():
-            assert plain(done.stdout) == plain(shown), command
+            assert plain(printed) == plain(shown), command
+
+
+def run_in_shell(command: str) -> tuple[int, str, str]:
+    """Run a command as people do: exit code, what it printed, and what it said was wrong."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def run_here(command: str) -> tuple[int, str, str]:
+    """The same in this process, which has everything loaded."""
+    from regulars.cli import main
+
+    code: object = 0
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        patch.setattr(sys, "argv", shlex.split(command))
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    return int(str(code)), out.getvalue(), err.getvalue()
 
 
 def plain(text: str) -> list[str]:

@@ -141,9 +141,7 @@ def test_the_order_of_rows_and_the_kind_of_source_are_no_matter(name, tmp_path):
     _, kept, aside = BY_HAND[name]
     frame = pd.read_csv(FILES / name, dtype=str)
 
-    assert outcome(frame.iloc[::-1].reset_index(drop=True)) == (kept, aside)
-
-    frame.to_parquet(tmp_path / "orders.parquet")
+    frame.iloc[::-1].to_parquet(tmp_path / "orders.parquet", index=False)
     assert outcome(tmp_path / "orders.parquet") == (kept, aside)
 
     table = ibis.duckdb.connect().create_table("export", frame)

@@ -78,7 +78,7 @@ def _without_proof(opened, found, look=understanding.look):
     return dataclasses.replace(look(opened, found), plain=frozenset(), bounds={})
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(text=files())
 def test_text_files_are_read_alike_in_both_ways(tmp_path_factory, text):
     file = tmp_path_factory.mktemp("both") / "orders.csv"
@@ -90,18 +90,40 @@ def test_text_files_are_read_alike_in_both_ways(tmp_path_factory, text):
 #: Columns whose cells can all be read: an odd one of each stands in one line. A date or number that cannot be read
 #: would hide the others.
 READABLE = ("Client", "Order", "SKU", "Description", "Country", "Shop")
+NEEDED = ("Client", "Date", "Qty", "Price")
 
 
 @pytest.mark.parametrize("columns", [("Date",), ("Qty",), ("Price",), READABLE], ids="-".join)
 def test_every_odd_cell_is_read_alike_in_both_ways(tmp_path, columns):
     for place, cells in enumerate(zip_longest(*(ODD[column] for column in columns))):
         odd = {column: cell for column, cell in zip(columns, cells, strict=True) if cell is not None}
-        rows = [USUAL, [odd.get(name, usual) for name, usual in zip(HEAD, USUAL, strict=True)]]
+        usual = {name: cell for name, cell in zip(HEAD, USUAL, strict=True) if name in NEEDED or name in odd}
         file = tmp_path / f"orders {place}.csv"
-        plain = [",".join(USUAL)] * 150  # beyond the sample that decides
-        file.write_text("\n".join([",".join(HEAD), *plain, *(",".join(row) for row in rows)]), encoding="utf-8")
+        plain = [usual] * 151  # beyond the sample that decides
+        file.write_text("\n".join(",".join(row) for row in [usual, *(row.values() for row in [*plain, usual | odd])]))
 
-        assert outcome(file) == carefully(file), odd
+        shortly = in_short(file)
+        assert shortly is LEFT or shortly == carefully(file), odd
+
+
+LEFT = object()
+
+
+def in_short(file: Path) -> object:
+    """What the short way gives; `LEFT` where it leaves the file to the careful one, which begins by loading text."""
+
+    class LeavingError(Exception):
+        pass
+
+    def leave(*_args: object, **_more: object) -> None:
+        raise LeavingError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "_load", leave)
+        try:
+            return outcome(file)
+        except LeavingError:
+            return LEFT
 
 
 @pytest.mark.parametrize(

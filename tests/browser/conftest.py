@@ -6,6 +6,7 @@ missing, the tests that need it are skipped and say how to get it; in CI, where 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -100,6 +101,31 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened
     yield open_it
     for context in contexts:
         context.close()
+
+
+#: What Plotly draws for points, bars, lines, fields of a heat map or tree map, and countries.
+MARKS = ".point path, path.point, .scatterlayer path, .heatmaplayer image, path.surface, .choroplethlayer path"
+
+
+@pytest.fixture(scope="session")
+def look_through() -> Callable[[Opened], None]:
+    """A function that makes sure of a report: every chart is drawn, in silence, and shows its values to the mouse."""
+    from regulars import charts
+
+    def look(opened: Opened) -> None:
+        page = opened.page
+        page.evaluate("drawAll()")
+        for name in charts.CHARTS:
+            if name != "customer_map_3d":
+                assert page.locator(f"#plot-{name} .main-svg").count() >= 1, name
+                assert page.locator(f"#plot-{name}").locator(MARKS).count() >= 1, name
+        facts = json.loads(page.locator("#figure-segment_shares").text_content() or "")
+        page.locator("#plot-segment_shares .point").first.hover(force=True)
+        shown = page.locator("#plot-segment_shares .hovertext").first.text_content()
+        assert facts["data"][0]["text"][0] in (shown or "")
+        assert (opened.requests, opened.complaints) == ([], [])
+
+    return look
 
 
 @pytest.fixture(scope="session")

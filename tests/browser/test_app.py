@@ -4,8 +4,10 @@ import csv
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +38,7 @@ def served(browser, tmp_path_factory) -> Iterator[Served]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
     try:
         start = re.fullmatch(r"Open (http://127\.0\.0\.1:\d+)(/enter\?token=\S+)\n", process.stdout.readline())
+        wait_for(start[1], process)
         context = browser.new_context()
         context.new_page().goto(start[1] + start[2])
         yield Served(address=start[1], workspace=workspace, state=context.storage_state())
@@ -43,6 +46,18 @@ def served(browser, tmp_path_factory) -> Iterator[Served]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=20)
+
+
+def wait_for(address: str, process: subprocess.Popen) -> None:
+    """Wait until the server listens: it prints its address a moment before."""
+    host, port = address.removeprefix("http://").split(":")
+    while process.poll() is None:
+        try:
+            socket.create_connection((host, int(port))).close()
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+        else:
+            return
 
 
 @dataclass(kw_only=True)
@@ -144,6 +159,10 @@ def test_from_a_file_to_segments(made, visit, served):
     assert not list(served.workspace.glob(".*partial*"))
 
 
+def test_its_report_draws_every_chart_in_silence(made, served, open_page, look_through):
+    look_through(open_page(served.workspace / made.removeprefix("/runs/") / "report.html"))
+
+
 def test_from_a_segment_to_a_list(made, visit, axe, tmp_path):
     """Every customer of the segment is on the list or in the control group, once."""
     desk = visit()
@@ -232,7 +251,7 @@ def tab_to(page, wanted: str, *, most: int = 150) -> None:
 
 def test_a_keyboard_is_enough(visit, tmp_path, served):
     """From the file to the list without a mouse."""
-    path = write_orders(rg.make_orders(customers=150, seed=2).orders, tmp_path / "small shop.csv")
+    path = write_orders(rg.make_orders(customers=80, seed=2).orders, tmp_path / "small shop.csv")
     page = visit().page
     page.goto(served.address)
     tab_to(page, "Choose a file")

@@ -1,40 +1,17 @@
 """The report in a real browser: drawn, quiet, readable for everybody, on every size, in the dark and on paper."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import regulars as rg
-from regulars import charts, reporting
-
-#: What Plotly draws for points, bars, lines, fields of a heat map or tree map, and countries.
-MARKS = ".point path, path.point, .scatterlayer path, .heatmaplayer image, path.surface, .choroplethlayer path"
-NAMES = [name for name in charts.CHARTS if name != "customer_map_3d"]
+from regulars import reporting
 
 
 @pytest.fixture(scope="module")
-def shop() -> rg.Segmentation:
-    """The segments of the sample shop."""
-    return rg.segment(rg.make_orders(customers=600, seed=1).orders)
-
-
-@pytest.fixture(scope="module")
-def demo(shop, tmp_path_factory) -> Path:
-    """The report of the sample shop."""
-    return reporting.write_report(shop, tmp_path_factory.mktemp("demo") / "report.html")
-
-
-@pytest.fixture(scope="module")
-def real(uci, tmp_path_factory) -> Path:
-    """The report of the UCI file."""
-    return reporting.write_report(rg.segment(uci), tmp_path_factory.mktemp("real") / "report.html")
-
-
-@pytest.fixture(scope="module", params=["demo", "real"])
-def report(request) -> Path:
-    return request.getfixturevalue(request.param)
+def demo(sample_result, tmp_path_factory) -> Path:
+    """The report of the sample shop; that of the real file is looked at in test_app.py."""
+    return reporting.write_report(sample_result, tmp_path_factory.mktemp("demo") / "report.html")
 
 
 def drawn(opened):
@@ -43,33 +20,16 @@ def drawn(opened):
     return opened.page
 
 
-def test_it_loads_in_silence_and_draws_every_chart(report, open_page):
-    opened = open_page(report)
-    page = drawn(opened)
-
-    assert (opened.requests, opened.complaints) == ([], [])
-    for name in NAMES:
-        assert page.locator(f"#plot-{name} .main-svg").count() >= 1, name
-        assert page.locator(f"#plot-{name}").locator(MARKS).count() >= 1, name
-
-
-def test_charts_wait_until_they_are_seen(report, open_page):
-    page = open_page(report).page
+def test_charts_wait_until_they_are_seen_and_are_drawn_in_silence(demo, open_page, look_through):
+    opened = open_page(demo)
+    page = opened.page
     page.wait_for_selector("#plot-segment_shares[data-drawn]")
 
     assert page.locator("#plot-audit_waterfall[data-drawn]").count() == 0
     page.locator("#plot-audit_waterfall").scroll_into_view_if_needed()
     page.wait_for_selector("#plot-audit_waterfall[data-drawn]")
 
-
-def test_hovering_shows_values(report, open_page):
-    page = drawn(open_page(report))
-    facts = json.loads(page.locator("#figure-segment_shares").text_content())
-
-    page.locator("#plot-segment_shares .point").first.hover(force=True)
-    shown = page.locator("#plot-segment_shares .hovertext").first.text_content()
-
-    assert facts["data"][0]["text"][0] in shown
+    look_through(opened)
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)])
@@ -78,6 +38,10 @@ def test_nobody_is_shut_out(demo, open_page, axe, width, dark):
 
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    colours = page.locator("#plot-segment_shares .xtick text").evaluate_all(
+        "all => all.map(one => getComputedStyle(one).fill)"
+    )
+    assert (set(colours) == {"rgb(232, 236, 241)"}) is dark  # letters are light
 
 
 def test_a_keyboard_is_enough(demo, open_page):
@@ -111,23 +75,16 @@ def test_it_prints_on_pages_of_paper(demo, open_page, tmp_path):
     assert 6 <= pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") <= 30
 
 
-def test_in_the_dark_letters_are_light(demo, open_page):
-    page = drawn(open_page(demo, dark=True))
-
-    colours = page.locator("#plot-segment_shares .xtick text").evaluate_all(
-        "all => all.map(one => getComputedStyle(one).fill)"
-    )
-    assert set(colours) == {"rgb(232, 236, 241)"}
-
-
-def test_names_that_are_html_stay_text(shop, open_page, tmp_path):
+def test_names_that_are_html_stay_text(sample_result, open_page, tmp_path):
     evil = '<script>document.title = "hurt"</script>"><img src=x onerror="document.title = 1"><a href="http://example.org">'
     hurt = replace(
-        shop,
+        sample_result,
         source=evil,
-        segments=tuple(replace(segment, name=f"{segment.id} {evil}") for segment in shop.segments),
-        spending=replace(shop.spending, countries=((evil, 1, 1, shop.revenue),)),
-        at_risk=replace(shop.at_risk, top=tuple(replace(p, customer_id=evil) for p in shop.at_risk.top)),
+        segments=tuple(replace(segment, name=f"{segment.id} {evil}") for segment in sample_result.segments),
+        spending=replace(sample_result.spending, countries=((evil, 1, 1, sample_result.revenue),)),
+        at_risk=replace(
+            sample_result.at_risk, top=tuple(replace(p, customer_id=evil) for p in sample_result.at_risk.top)
+        ),
     )
     opened = open_page(reporting.write_report(hurt, tmp_path / "report.html"))
     page = drawn(opened)
