@@ -133,12 +133,6 @@ def sample_result(sample_shop):
     return rg.segment(sample_shop.orders)
 
 
-@pytest.fixture(scope="session")
-def small_result():
-    """A smaller shop, 297 customers, with a back-test; nobody may change it."""
-    return rg.segment(rg.make_orders(customers=300, seed=1).orders)
-
-
 # --- the real file --------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import re
 import tomllib
 import unicodedata
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -274,6 +274,7 @@ def _typed(key: str, value: object, *, known: list[str], file: str) -> str | boo
     raise OptionError(f"The layout file {file!r}: {key} is not {SPOKEN[kind]}.", hint=f"Write {SPOKEN[kind]}.")
 
 
+@lru_cache(maxsize=10_000)
 def normal(name: str) -> str:
     """A header without case, accents and everything that is neither letter nor digit.
 
