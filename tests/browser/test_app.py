@@ -237,6 +237,28 @@ def test_on_a_phone_a_list_is_made_too(made, visit):
         phone.page.get_by_role("link", name="Download the list").click()
 
 
+def test_a_slow_click_is_not_lost_while_a_page_looks_again(visit, served):
+    page = visit().page
+    page.goto(served.address)
+    page.evaluate(
+        """() => {
+          document.querySelector("main").innerHTML =
+            '<section id="work" hx-get="/" hx-trigger="load delay:100ms" hx-swap="outerHTML"><button>Dismiss</button></section>';
+          document.querySelector("main button").addEventListener("click", () => { document.title = "clicked"; });
+        }"""
+    )
+    button = page.get_by_role("button", name="Dismiss")
+    button.hover()
+    page.mouse.down()
+    with page.expect_response(served.address + "/"):
+        page.evaluate("htmx.process(document.querySelector('main'))")
+    page.wait_for_load_state("networkidle")
+    assert button.count() == 1
+    page.mouse.up()
+    assert page.title() == "clicked"
+    button.wait_for(state="detached")  # and then the page goes on looking
+
+
 def tab_to(page, wanted: str, *, most: int = 150) -> None:
     """Press Tab until what has the focus reads so."""
     for _ in range(most):

@@ -102,6 +102,27 @@ document.addEventListener("htmx:afterSettle", function () {
   window.addEventListener("pageshow", (event) => event.persisted && show(false));
 })();
 
+// A part of a page that looks again waits while a pointer is held down in it: the click would be lost with its button.
+(function () {
+  let held = null;
+  let late = null;
+  function letGo() {
+    const place = late;
+    held = late = null;
+    if (!place) return;
+    const again = () => place.isConnected && htmx.ajax("GET", place.getAttribute("hx-get"), { source: place, target: place, swap: "outerHTML" });
+    setTimeout(again, 300);
+  }
+  document.addEventListener("pointerdown", (event) => (held = event.target));
+  document.addEventListener("pointerup", letGo);
+  document.addEventListener("pointercancel", letGo);
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    if (!held || !event.target.contains(held)) return;
+    event.detail.shouldSwap = false;
+    late = event.target;
+  });
+})();
+
 // A second click on a button does not begin a second run.
 document.addEventListener("submit", function (event) {
   const button = event.submitter;
