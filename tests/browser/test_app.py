@@ -243,7 +243,7 @@ def test_a_slow_click_is_not_lost_while_a_page_looks_again(visit, served):
     page.evaluate(
         """() => {
           document.querySelector("main").innerHTML =
-            '<section id="work" hx-get="/" hx-trigger="load delay:100ms" hx-swap="outerHTML"><button>Dismiss</button></section>';
+            '<div hx-get="/" hx-trigger="load delay:100ms" hx-swap="outerHTML"><button>Dismiss</button></div>';
           document.querySelector("main button").addEventListener("click", () => { document.title = "clicked"; });
         }"""
     )
