@@ -71,7 +71,6 @@ def spark_here(java):
 @pytest.fixture(scope="module")
 def cluster(java, tmp_path_factory) -> Cluster:
     with spark_cluster(tmp_path_factory.mktemp("cluster")) as started:
-        stop_session()
         yield started
         stop_session()
 

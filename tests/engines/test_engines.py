@@ -20,7 +20,7 @@ from published import assert_figures_of_the_real_file
 from regulars.reading.addresses import parse_address
 from regulars.schema import MEASURES, MONEY, SCORES
 from regulars.scoring import learn_cuts
-from servers import fill, kill, rows
+from servers import fill, kill, rows, stop_session
 
 #: What an engine cannot do in a test, and why: not in ibis (notimpl), not yet in the engine (notyet), or never.
 #: It is expected to fail there, so that it is noticed once it no longer does.
@@ -103,6 +103,7 @@ def in_spark(ask_for):
 
 def real_file_on_a_cluster_that_loses_a_worker(ask_for):
     uci, cluster = ask_for("uci"), ask_for("cluster")
+    stop_session()
     orders = rg.read(uci, engine="spark", master=cluster.address)
     con = orders.table.get_backend()
     con._session.conf.set("spark.sql.codegen.wholeStage", True)  # pays with half a million lines
