@@ -19,6 +19,7 @@ Every error has two parts: `message` says what was found and where, `hint` says 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -35,6 +36,10 @@ __all__ = [
     "UnreadableError",
     "listed",
 ]
+
+#: ``scheme://user:password@``, also with a slash or the colon left out; parameters that hold a secret.
+_PEOPLE = re.compile(r"([A-Za-z][\w+.-]*(?::/{0,2}|//))[^\s'\"@]*:[^\s'\"]*@")
+_TOKENS = re.compile(r"(?i)\b((?:\w*password|\w*token|secret|private_key)=)[^&\s'\"]+")
 
 
 class RegularsError(Exception):
@@ -54,12 +59,22 @@ class RegularsError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = _without_passwords(message), _without_passwords(hint)
+        super().__init__(self.message, self.hint)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}"
+
+
+def _without_passwords(text: str) -> str:
+    """A sentence in which no address, however it was mistyped, shows a user, a password or a token.
+
+    Examples
+    --------
+    >>> _without_passwords("No file matches 'postgres:/me:secret@host/shop?table=a&password=b'.")
+    "No file matches 'postgres:/…@host/shop?table=a&password=…'."
+    """
+    return _TOKENS.sub(r"\1…", _PEOPLE.sub(r"\1…@", text))
 
 
 class SourceError(RegularsError):

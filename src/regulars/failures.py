@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from regulars.errors import MachineError
+from regulars.errors import MachineError, RegularsError, SourceError
 
 if TYPE_CHECKING:
     from regulars.reading.connecting import Machine
@@ -54,13 +54,24 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def in_plain_words(*, memory_limit: str | None = None, temp_dir: str | Path | None = None) -> Iterator[None]:
+def in_plain_words(
+    *, memory_limit: str | None = None, temp_dir: str | Path | None = None, inside: bool = False
+) -> Iterator[None]:
     """Turn what the engine says about memory and disk into an error that says what to do.
+
+    Parameters
+    ----------
+    memory_limit, temp_dir
+        What our own engine was given.
+    inside
+        Whether the work is done inside a database of the user's: whatever it says is turned into an error.
 
     Raises
     ------
     MachineError
         The memory limit is too small, the memory is used up, or the disk for spilling is full.
+    SourceError
+        A database cannot go on.
     """
     try:
         yield
@@ -74,6 +85,8 @@ def in_plain_words(*, memory_limit: str | None = None, temp_dir: str | Path | No
                 told = _memory_used_up
             case "spark":
                 raise _spark_memory(error) from error
+            case _ if inside and not isinstance(error, RegularsError):
+                raise _of_a_database(error) from None
             case _:
                 raise
         from regulars.reading.connecting import machine
@@ -97,6 +110,14 @@ def _trouble(error: BaseException | None) -> str | None:
             return "spark"
         error = error.__cause__
     return None
+
+
+def _of_a_database(error: Exception) -> SourceError:
+    lines = str(error).strip().splitlines()
+    return SourceError(
+        f"The database cannot go on: {lines[0].rstrip('.') if lines else type(error).__name__}. Nothing was changed.",
+        hint="Leave '--engine database' out: the rows are then brought over, and what is odd in them is named.",
+    )
 
 
 def _spark_memory(error: BaseException) -> MachineError:

@@ -118,20 +118,28 @@ def test_a_query_takes_the_place_of_a_table(shop_url, tmp_path):
     [
         "SELECT 1) AS a; DROP TABLE order_lines; SELECT * FROM (SELECT 1",
         "SELECT 1) AS a; COMMIT; DROP TABLE order_lines; SELECT * FROM (SELECT 1",
+        "SELECT * FROM order_lines; DROP TABLE order_lines",
         "WITH gone AS (DELETE FROM order_lines RETURNING *) SELECT * FROM gone",
         "SELECT * FROM nowhere",
     ],
 )
 def test_a_query_cannot_write(shop_url, query, lines):
-    with pytest.raises(SourceError, match=r"refuses|cannot be read"):
-        rg.read(shop_url, query=query)
+    for engine in ("duckdb", "database"):
+        with pytest.raises(SourceError, match=r"refuses|cannot be read|may only be one SELECT"):
+            rg.read(shop_url, query=query, engine=engine)
     assert rg.read(f"{shop_url}?table=order_lines").table.count().to_pyarrow().as_py() == lines.num_rows
 
 
 @pytest.mark.parametrize("query", ["DROP TABLE order_lines", "-- SELECT\nINSERT INTO a VALUES (1)", "PRAGMA x"])
 def test_what_is_not_a_select_is_refused_in_one_sentence(shop_url, query):
-    with pytest.raises(SourceError, match="A query may only be one SELECT"):
+    begin = query.split()[0].replace("--", "INSERT")
+    with pytest.raises(SourceError, match=f"A query may only be one SELECT, and this one begins with '{begin}'"):
         rg.read(shop_url, query=query)
+
+
+def test_a_query_file_of_windows_is_read(shop_url, lines, tmp_path):
+    (tmp_path / "lines.sql").write_text("SELECT * FROM order_lines;\r\n", "utf-8-sig")
+    assert rg.read(shop_url, query=tmp_path / "lines.sql").table.count().to_pyarrow().as_py() == lines.num_rows
 
 
 @pytest.mark.parametrize("begin", ["/* all */ (SELECT", "-- all\nWITH a AS (SELECT 1) (SELECT"])
@@ -205,6 +213,41 @@ def test_types_of_postgres_are_kept(postgres, ask):
     assert orders.table.count().to_pyarrow().as_py() == 3
 
 
+def test_days_and_numbers_that_are_none_come_over_as_empty(postgres, ask, tmp_path, monkeypatch, capsys):
+    ask("DROP TABLE IF EXISTS odd")
+    ask('CREATE TABLE odd ("Customer" text, "Order" text, "Date" timestamp, "Day" date, "Amount" numeric)')
+    ask(
+        """INSERT INTO odd VALUES
+        ('a', '1', '2024-01-02 10:00', '2024-01-02', 2.5), ('b', '2', 'infinity', '-infinity', 'NaN'),
+        ('c', '3', '0044-03-15 BC', '0044-03-15 BC', 'Infinity'), ('d', '4', '12024-01-02', '12024-01-02', -3)"""
+    )
+    opened = databases.open_database(
+        f"{postgres}?table=odd", query=None, told=machine(memory_limit=None, threads=None, temp_dir=None)
+    ).table.order_by("Customer")
+    cells = opened.to_pyarrow().to_pydict()
+    assert cells["Date"] == [datetime(2024, 1, 2, 10), None, None, None]
+    assert cells["Day"] == [date(2024, 1, 2), None, None, None]
+    assert cells["Amount"] == [Decimal("2.5"), None, None, Decimal(-3)]
+    inside = ["check", f"{postgres}?table=odd", "--map", "ordered_at=Date", "--engine", "database"]
+    assert command_line(*inside, monkeypatch=monkeypatch) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "The database cannot go on: " in said
+    assert "Leave '--engine database' out" in said
+
+
+def test_a_table_that_may_not_be_read_is_told(postgres, ask, lines):
+    fill(postgres, "order_lines", lines)
+    there = parse_address(postgres).options
+    name = f"nobody_in_{there['dbname']}"
+    ask(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
+    address = f"postgres://{name}:x@{there['host']}:{there['port']}/{there['dbname']}"
+    try:
+        with pytest.raises(SourceError, match="You may not read order_lines in the PostgreSQL database"):
+            rg.read(f"{address}?table=order_lines")
+    finally:
+        ask(f"DROP ROLE {name}")
+
+
 def test_large_tables_come_over_in_pieces(postgres, ask, monkeypatch):
     ask("DROP TABLE IF EXISTS many")
     ask(
@@ -268,6 +311,12 @@ def test_files_are_found_from_here_and_from_the_root(tmp_path, monkeypatch):
         "snowflake://me:Geheim@account/shop/public?warehouse=w&table=a",
         "postgres://me:Geheim@127.0.0.1:1/shop?table=a&connect_timeout=1",
         "postgres://127.0.0.1:1/shop?table=a&connect_timeout=1&user=me&password=Geheim",
+        "postgres:/me:Geheim@host/shop?table=a",
+        "postgres:me:Geheim@host/shop?table=a",
+        "postgres//me:Geheim@host/shop?table=a",
+        " postgres://me:Geheim@host/shop?table=a",
+        "postgres:/host/shop?user=me&password=Geheim&table=a",
+        "s3a://me:Geheim@bucket/orders.parquet",
     ],
 )
 def test_no_error_has_the_password(address):

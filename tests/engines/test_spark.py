@@ -30,6 +30,20 @@ def test_given_back_tables_leave_the_executors(spark_here, lines_file):
     assert set(spark_here.list_tables()) == before
 
 
+def test_executors_write_to_another_place_where_one_is_given(spark_here, lines_file, tmp_path):
+    lines = spark_here.read_parquet(lines_file, table_name="few").limit(500)
+    staying.check_reach(lines, tmp_path, str(tmp_path / "elsewhere"))
+    staying.write_lines(lines, tmp_path / "set_aside.parquet", str(tmp_path / "elsewhere"))
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+    found = pq.read_table(tmp_path / "elsewhere")
+    assert found.num_rows == 500
+    assert found.schema.field("InvoiceDate").type == pa.timestamp("us")  # the clock of the shop, without a zone
+    with pytest.raises(OutputError, match=r"There is something at .*elsewhere already"):
+        staying.check_reach(lines, tmp_path, str(tmp_path / "elsewhere"))
+    with pytest.raises(OutputError, match=r"Spark cannot write to nowhere://x: No FileSystem for scheme .nowhere"):
+        staying.check_reach(lines, tmp_path, "nowhere://x")
+
+
 # --- what goes wrong before Spark starts ----------------------------------------------------------------------------
 
 
@@ -141,23 +155,6 @@ def test_text_is_understood_as_elsewhere(java, folder_of_text):
         assert found.fingerprint == expected.fingerprint
         assert rows(found.table, *found.table.columns) == rows(expected.table, *expected.table.columns)
     stop_session()
-
-
-# --- where lines that are set aside are written ----------------------------------------------------------------------
-
-
-def test_executors_write_to_another_place_where_one_is_given(spark_here, lines_file, tmp_path):
-    lines = spark_here.read_parquet(lines_file, table_name="few").limit(500)
-    staying.check_reach(lines, tmp_path, str(tmp_path / "elsewhere"))
-    staying.write_lines(lines, tmp_path / "set_aside.parquet", str(tmp_path / "elsewhere"))
-    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
-    found = pq.read_table(tmp_path / "elsewhere")
-    assert found.num_rows == 500
-    assert found.schema.field("InvoiceDate").type == pa.timestamp("us")  # the clock of the shop, without a zone
-    with pytest.raises(OutputError, match=r"There is something at .*elsewhere already"):
-        staying.check_reach(lines, tmp_path, str(tmp_path / "elsewhere"))
-    with pytest.raises(OutputError, match=r"Spark cannot write to nowhere://x: No FileSystem for scheme .nowhere"):
-        staying.check_reach(lines, tmp_path, "nowhere://x")
 
 
 def test_another_place_is_for_spark_only(csv_file, tmp_path):

@@ -236,8 +236,9 @@ def machine_options(
 
 
 def engine_words(machine: dict[str, Any]) -> AbstractContextManager[None]:
-    """A context in which the engine's troubles with the machine are told in plain words."""
-    return in_plain_words(memory_limit=machine["memory_limit"], temp_dir=machine["temp_dir"])
+    """A context in which the engine's troubles with the machine, or a database's own, are told in plain words."""
+    inside = machine["engine"] == Engine.database.value
+    return in_plain_words(memory_limit=machine["memory_limit"], temp_dir=machine["temp_dir"], inside=inside)
 
 
 def columns_of(pairs: list[str] | None) -> Columns | None:

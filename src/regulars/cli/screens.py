@@ -270,7 +270,10 @@ def _show_folder(console: Console, output: Path) -> None:
     console.print()
     console.print(Text.assemble(("Results in ", "bold"), f"{output}/"))
     for entry in sorted(output.iterdir()):
-        inside = f"  {', '.join(sorted({file.stem for file in entry.iterdir()}))}" if entry.is_dir() else ""
+        parts = entry.is_dir() and entry.suffix == ".parquet"
+        inside = (
+            f"  {', '.join(sorted({file.stem for file in entry.iterdir()}))}" if entry.is_dir() and not parts else ""
+        )
         console.print(Text(f"  {entry.name}{'/' if entry.is_dir() else ''}{inside}"))
     if (output / "report.html").is_file():
         console.print(Text.assemble(("Open ", "bold"), f"{output / 'report.html'}", (" in a browser.", "bold")))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".psv", ".dat")
 PARQUET = (".parquet", ".pq")
 WORKBOOK = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_DATABASE_FILES = {".duckdb": "duckdb", ".ddb": "duckdb", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite"}
 ALLOWED = (*TEXT, *PARQUET, *WORKBOOK)
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
@@ -149,10 +150,13 @@ def _open_files(source: str, *, sheet: str | None, told: Machine, known: Known) 
 
 def paths_of(source: str) -> list[Path]:
     """The files that a path, folder or pattern stands for, by name; hidden ones are left alone."""
-    if _ADDRESS.match(source):
+    if (address := _ADDRESS.match(source)) is not None:
+        web = address[0].lower() in ("http://", "https://", "ftp://")
+        known = listed((f"{name}://" for name in ENGINES), most=20)
+        why = "downloads are not supported yet" if web else f"{address[0]} is not known"
         raise SourceError(
-            f"{without_secrets(source)!r} is an address that cannot be read: downloads are not supported yet.",
-            hint=f"Save the file first. Databases begin with {listed((f'{name}://' for name in ENGINES), most=20)}.",
+            f"{without_secrets(source)!r} is an address that cannot be read: {why}.",
+            hint=f"{'Save the file first. ' if web else ''}Databases begin with {known}.",
         )
     if not source.strip():
         raise SourceError("The source is an empty text.", hint="Give the path of a file or folder.")
@@ -186,6 +190,11 @@ def kind_of(path: Path, *, strict: bool = True) -> str:
         return "workbook"
     if not strict:
         return ""
+    scheme = _DATABASE_FILES.get(path.suffix.lower())
+    if scheme is not None:
+        raise SourceError(
+            f"{path.name} looks like a database.", hint=f"Give its address: '{scheme}:///{path}?table=NAME'."
+        )
     raise SourceError(
         f"{path.name} has an ending that is not supported.",
         hint=f"Allowed: {listed(ALLOWED)}; text also as .gz.",

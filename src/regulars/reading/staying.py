@@ -54,6 +54,8 @@ def check_reach(table: ir.Table, folder: Path, to: str | None) -> None:
             )
         return
     if to is not None:
+        if not to.strip():
+            raise OptionError("The place for lines that are set aside is empty.", hint="Name one, or leave it out.")
         _refuse_existing(engine._session, to)
         return
     context = engine._session.sparkContext

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from regulars.reading.connecting import Machine
 
 #: What a query begins with, after comments and brackets.
-_SELECT = re.compile(r"(?is)(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:select|with|from|values|table)\b")
+_BEGINS = re.compile(r"(?s)(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w*)")
+_SELECT = ("select", "with", "from", "values", "table")
 
 
 def open_database(source: object, *, query: str | Path | None, told: Machine) -> Opened:
@@ -117,13 +118,15 @@ def _without_table(source: str) -> str:
 def _text(query: str | Path) -> str:
     if isinstance(query, Path):
         try:
-            query = query.read_text("utf-8")
+            query = query.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"The query {query} cannot be read: {error}.", hint="Give a text file of SQL.") from error
     if not (text := query.strip().rstrip(";").rstrip()):
         raise SourceError("The query is empty.", hint="Write a SELECT that gives one row per order line.")
-    if not _SELECT.match(text):
+    begin = _BEGINS.match(text)
+    if begin is None or begin[1].lower() not in _SELECT:
         raise SourceError(
-            f"{ONE_SELECT}.", hint="Write one that gives one row per order line; nothing is ever written there."
+            f"{ONE_SELECT}, and this one begins with {begin[1] or text[:10]!r}." if begin else f"{ONE_SELECT}.",
+            hint="Write one that gives one row per order line; nothing is ever written there.",
         )
     return text

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
+import sqlglot
+from sqlglot import exp
 
 from regulars.errors import SourceError
 from regulars.reading.addresses import Address, quoted
 from regulars.reading.connecting import connect
 from regulars.reading.databases.files import file_of
-from regulars.reading.databases.receiving import brought, missing_extra, no_table
+from regulars.reading.databases.postgres import ask_for_columns
+from regulars.reading.databases.receiving import ONE_SELECT, brought, missing_extra, no_table
 from regulars.reading.sniffing import named
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
     from regulars.reading.cells import Opened
     from regulars.reading.connecting import Machine
+
+_DIALECTS = {"mssql": "tsql", "motherduck": "duckdb"}
+_WRITES = (exp.DML, exp.DDL, exp.Into, exp.Command, exp.Drop, exp.Alter, exp.TruncateTable)
 
 
 def through_ibis(address: Address, query: str | None, *, where: str, told: Machine) -> Opened:
@@ -53,11 +59,30 @@ def ibis_table(address: Address, query: str | None) -> ibis.Table:
     """The table of an address, or the answer to a query, still in its own engine."""
     if query is None and not address.table:
         raise no_table(address, ())
-    backend = _connected(address)
     if query is not None:
-        return backend.sql(query)
+        _refuse_more_than_a_select(query, address)
+        return _connected(address).sql(query)
+    backend = _connected(address)
     *place, name = address.table
     return backend.table(name, **({"database": tuple(place) if len(place) > 1 else place[0]} if place else {}))
+
+
+def _refuse_more_than_a_select(query: str, address: Address) -> None:
+    """Refuse a query that is more than one statement, or that writes: ibis would hand it on as it is.
+
+    PostgreSQL is asked itself, in a session that may not; the others are read for.
+    """
+    if address.engine == "postgres":
+        ask_for_columns(address, query)
+        return
+    try:
+        statements = sqlglot.parse(query, read=_DIALECTS.get(address.engine, address.engine))
+    except sqlglot.errors.SqlglotError as error:
+        raise SourceError(
+            f"The query is not understood: {str(error).partition(chr(10))[0].rstrip('.')}.", hint=f"{ONE_SELECT}."
+        ) from None
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query) or statements[0].find(*_WRITES):
+        raise SourceError(f"{ONE_SELECT}, and this one is more.", hint="Nothing was asked of the database.")
 
 
 def _connected(address: Address) -> Any:

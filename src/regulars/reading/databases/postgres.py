@@ -67,6 +67,18 @@ def from_postgres(address: Address, query: str | None, *, where: str, told: Mach
     return replace(found, notes=(*found.notes, *notes))
 
 
+def ask_for_columns(address: Address, query: str) -> None:
+    """Let PostgreSQL refuse a query that is more than one SELECT, or that writes; nothing is written, no row is read.
+
+    Raises
+    ------
+    SourceError
+        It refuses.
+    """
+    with closing(connect_postgres(address, read_only=True)) as postgres, _said_by_postgres(address):
+        _look(postgres, f"({query}\n)")
+
+
 @contextmanager
 def _said_by_postgres(address: Address) -> Iterator[None]:
     import psycopg
@@ -101,13 +113,23 @@ def _table_in_postgres(con: psycopg.Connection, address: Address) -> str:
     for place, table, visible in found:
         if table == name and (place == schema[-1] if schema else visible):
             return f"{quoted(place)}.{quoted(table)}"
+    there = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relname = %s"
+    if con.execute(f"{there} AND nspname = %s" if schema else there, (name, *schema[-1:])).fetchone():
+        raise SourceError(
+            f"You may not read {'.'.join(address.table)} in {address.title}.",
+            hint="Ask who runs the database for the right to SELECT from it, or come as another user.",
+        )
     raise no_table(address, [table if visible else f"{place}.{table}" for place, table, visible in found])
+
+
+def _look(con: psycopg.Connection, asked: str) -> psycopg.Cursor:
+    look = f"SELECT * FROM {asked} AS {MARK} LIMIT 0"
+    return con.execute(look.encode(), binary=True)  # which lets PostgreSQL refuse more than one statement
 
 
 def _postgres_columns(con: psycopg.Connection, asked: str) -> tuple[list[Column], tuple[str, ...]]:
     """How each column is asked for and kept; a remark on times with a zone."""
-    look = f"SELECT * FROM {asked} AS {MARK} LIMIT 0"
-    cursor = con.execute(look.encode(), binary=True)  # which lets PostgreSQL refuse more than one statement
+    cursor = _look(con, asked)
     columns, zoned = [], []
     for each in cursor.description or ():
         known = con.adapters.types.get(each.type_code)
@@ -125,8 +147,10 @@ def _postgres_columns(con: psycopg.Connection, asked: str) -> tuple[list[Column]
 
 _PLAIN_KINDS = {
     "int2": "SMALLINT", "int4": "INTEGER", "int8": "BIGINT", "float4": "DOUBLE", "float8": "DOUBLE",
-    "bool": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP",
+    "bool": "BOOLEAN",
 }  # fmt: skip
+#: Days of a calendar; others, and what is no number, come over as empty, and cleaning counts the rows.
+_DAYS = "'0001-01-01' AND '9999-12-31'"
 
 
 def _kept_as(kind: str, cell: str, precision: int | None, scale: int | None) -> tuple[str, str]:
@@ -135,11 +159,14 @@ def _kept_as(kind: str, cell: str, precision: int | None, scale: int | None) -> 
         return cell, _PLAIN_KINDS[kind]
     if kind == "numeric":
         fits = precision is not None and scale is not None and 0 <= scale <= precision <= 38
-        return f"NULLIF({cell}, 'NaN')", f"DECIMAL({precision}, {scale})" if fits else "DECIMAL(38, 10)"
+        number = f"CASE WHEN abs({cell}) < 1e1000 THEN {cell} END"  # which NaN and the infinities are not
+        return number, f"DECIMAL({precision}, {scale})" if fits else "DECIMAL(38, 10)"
     if kind == "money":
         return f"{cell}::numeric", "DECIMAL(38, 10)"
-    if kind == "timestamptz":
-        return f"{cell}::timestamp", "TIMESTAMP"
+    if kind in ("date", "timestamp", "timestamptz"):
+        kept = "date" if kind == "date" else "timestamp"
+        day = f"CASE WHEN isfinite({cell}) AND {cell}::date BETWEEN {_DAYS} THEN {cell}::{kept} END"
+        return day, kept.upper()
     return f"{cell}::text", "VARCHAR"
 
 
