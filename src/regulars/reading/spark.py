@@ -10,6 +10,8 @@ import subprocess
 import time
 import warnings
 import weakref
+from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from regulars.reading.fingerprints import fingerprinting
 from regulars.reading.sniffing import sniff
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ibis.backends.pyspark import Backend as Spark
 
@@ -37,7 +39,6 @@ PATIENCE = 60  # seconds until a cluster has to give an executor
 SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.legacy.javaCharsets": "true",  # else it refuses Windows-1252
 }
@@ -190,14 +191,29 @@ def _started(builder: Any, master: str) -> Any:
     for name, value in settings.items():
         builder = builder.config(name, value)
     try:
-        session = builder.getOrCreate()
+        with _quietly():
+            session = builder.getOrCreate()
     except Exception as error:  # of Java, in many kinds
         raise SourceError(
             f"No session of Spark can be opened at {master}: {first_line(error)}.",
             hint="Check the master; Spark's own messages stand above.",
         ) from error
-    session.sparkContext.setLogLevel(settings["spark.log.level"])
     return session
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Let a Java that starts log errors only, unless the user has said how it logs."""
+    told = Path(os.environ.get("SPARK_CONF_DIR", ""), "log4j2.properties").is_file()
+    if told or "SPARK_SUBMIT_OPTS" in os.environ:
+        yield
+        return
+    with resources.as_file(resources.files("regulars.reading") / "log4j2.properties") as file:
+        os.environ["SPARK_SUBMIT_OPTS"] = f'-Dlog4j2.configurationFile="{file}"'
+        try:
+            yield
+        finally:
+            del os.environ["SPARK_SUBMIT_OPTS"]
 
 
 def _check_java() -> None:
