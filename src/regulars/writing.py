@@ -25,6 +25,7 @@ from regulars.errors import OutputError
 from regulars.pipeline import Assignment, Segmentation, Valuation
 from regulars.placing import explained, whole_files
 from regulars.profiling import at_risk
+from regulars.reading.addresses import without_secrets
 from regulars.reading.bringing import bring_here
 from regulars.reading.staying import check_reach, write_lines
 from regulars.reporting import write_report
@@ -199,7 +200,7 @@ def fill_run(
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
             "source": result.source,
             "fingerprint": result.fingerprint,
-            "set_aside": set_aside_to or "set_aside.parquet",
+            "set_aside": "set_aside.parquet" if set_aside_to is None else without_secrets(set_aside_to),
             "options": result.options.to_dict(),
             "seconds": {stage: round(seconds, 2) for stage, seconds in (timings or {}).items()},
         },

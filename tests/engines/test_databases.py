@@ -149,6 +149,8 @@ def test_a_select_may_begin_with_a_comment_or_a_bracket(files, lines, begin):
 
 
 def test_a_missing_table_is_told_with_what_is_there(shop_url):
+    with pytest.raises(OptionError, match="has a parameter twice: table, table"):
+        rg.read(f"{shop_url}?table=order_lines&table=other")
     with pytest.raises(SourceError, match=r"There is no table 'order_line' in .* Did you mean 'order_lines'?"):
         rg.read(f"{shop_url}?table=order_line")
     with pytest.raises(SourceError, match=r"No table of .* is named. Found: .*order_lines"):

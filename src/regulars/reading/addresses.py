@@ -156,7 +156,13 @@ def parse_address(text: str) -> Address:
         raise _unclear(engine) from None
     if parts.fragment or "@" in parts.path or "@" in parts.query or "\0" in unquote(text):
         raise _unclear(engine)
-    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise OptionError(
+            f"The address of the {TITLES[engine]} database has a parameter twice: {listed(name for name, _ in pairs)}.",
+            hint="Give each one once.",
+        )
     table = names_of(given.pop("table", ""), given.pop("schema", ""))
     if engine in ("sqlite", "duckdb"):
         return _file(engine, parts, given, table)

@@ -110,7 +110,8 @@ def _open_with_spark(source: str, *, master: str | None, known: Known) -> Opened
     from regulars.reading.spark import open_with_spark
 
     if _ADDRESS.match(source):
-        return replace(open_with_spark(source, (), kind="parquet", master=master, known=known), source=source)
+        opened = open_with_spark(source, (), kind="parquet", master=master, known=known)
+        return replace(opened, source=without_secrets(source))
     paths, kind, name = _files_of(source)
     return replace(open_with_spark(source, paths, kind=kind, master=master, known=known), source=name)
 
