@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -40,6 +41,12 @@ def store(tmp_path) -> Uploads:
     return Uploads(Workspace(tmp_path / "workspace"), limit=1000)
 
 
+def waited_for(coroutine):
+    """What a coroutine gives, in a thread of its own: Playwright may have a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
 def take(store, *pieces: bytes, name="orders.csv", length=None, ends_with=None):
     """Hand over a file piece by piece; perhaps the sender is gone at the end."""
 
@@ -49,7 +56,7 @@ def take(store, *pieces: bytes, name="orders.csv", length=None, ends_with=None):
         if ends_with is not None:
             raise ends_with
 
-    return asyncio.run(store.take(stream(), name=name, length=length, session="mine"))
+    return waited_for(store.take(stream(), name=name, length=length, session="mine"))
 
 
 # --- what arrives -----------------------------------------------------------------------------------------------------
@@ -150,7 +157,7 @@ def test_files_that_come_at_the_same_time_share_the_disk(store, monkeypatch):
 
         return await store.take(slow(), name="a.csv", length=600, session="mine")
 
-    assert asyncio.run(both()).bytes == 600
+    assert waited_for(both()).bytes == 600
 
 
 # --- whose it is, and how long ----------------------------------------------------------------------------------------

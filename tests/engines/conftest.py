@@ -63,7 +63,8 @@ def spark_here(java):
     from pyspark.sql import SparkSession
 
     stop_session()
-    session = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    few = {"spark.ui.enabled": "false", "spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}
+    session = SparkSession.builder.master("local[2]").config(map=few).getOrCreate()  # the cluster has the defaults
     yield ibis.pyspark.connect(session)
     stop_session()
 

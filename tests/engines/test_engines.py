@@ -98,7 +98,8 @@ def in_spark(ask_for):
     con = ask_for("spark_here")
     con.read_parquet(ask_for("lines_file"), table_name="order_lines")
     with handed_over(con) as handed:
-        yield Case(con, rg.segment(con.table("order_lines")), ask_for("sample_result"), handed)
+        found = rg.segment(con.table("order_lines"), backtest=False)  # with a back-test it takes twice as long
+        yield Case(con, found, ask_for("without_backtest"), handed)
 
 
 def real_file_on_a_cluster_that_loses_a_worker(ask_for):
@@ -134,6 +135,11 @@ CASES = {
     "spark": in_spark,
     "spark cluster, real file": real_file_on_a_cluster_that_loses_a_worker,
 }
+
+
+@pytest.fixture(scope="module")
+def without_backtest(lines):
+    return rg.segment(lines, backtest=False)
 
 
 @pytest.fixture(scope="module")
