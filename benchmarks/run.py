@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
+
 from engines import load_postgres, postgres_address
 from make_lines import make_lines
 from measuring import OPENRETAILSCIENCE, Program, Run, measure

@@ -11,11 +11,11 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from make_lines import make_lines
 from sklearn.metrics import adjusted_rand_score
 
 import oracles
 import regulars as rg
+from make_lines import make_lines
 from regulars import binning
 from regulars.binning import learn_scale
 from regulars.cleaning import copies, grouping

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import duckdb
 import numpy as np
 import pytest
+
 from clock import Clock
 from make_histories import OLDEST, ORDERS, SPEND, live, make_histories
 from measuring import Run
 from value_regulars import value
 from value_tables import END, START, record, show
-
 from valuing.living import live as live_order_by_order
 
 CUSTOMERS = 2_000
