@@ -212,6 +212,7 @@ class TestRunFolder:
         facts = json.loads((run_folder / "run.json").read_text("utf-8"))
         assert facts["options"]["returns"] == "net"
         assert facts["versions"]["regulars"] == rg.__version__
+        assert facts["engine"] == {"name": "duckdb", "version": duckdb.__version__}
         assert len(facts["fingerprint"]) == 64
         assert facts["seconds"]["Cleaning"] > 0
 

@@ -182,6 +182,7 @@ def fill_run(
     if result.set_aside is None:
         raise OutputError("The lines that were set aside are not in this run.", hint="Copy the run folder instead.")
     write_lines(result.set_aside, place / "set_aside.parquet", set_aside_to)
+    engine = result.set_aside.get_backend()
     _write_segments(place / "segments.csv", result)
     result.model.save(place / "model.json")
     _write_json(place / "facts.json", result.to_dict())
@@ -198,6 +199,7 @@ def fill_run(
         {
             "made_by": "segment",
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
+            "engine": {"name": engine.name, "version": engine.version},
             "source": result.source,
             "fingerprint": result.fingerprint,
             "set_aside": "set_aside.parquet" if set_aside_to is None else without_secrets(set_aside_to),

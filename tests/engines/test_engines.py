@@ -3,6 +3,7 @@
 What a run in DuckDB gives is held against pandas, published figures and hand-made tables elsewhere.
 """
 
+import json
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -266,6 +267,9 @@ def test_a_run_folder_has_the_same_lists_to_the_byte(case, tmp_path):
     again, told = map(rg.open_run, folders)
     exactly(rows(again.customers), rows(told.customers))
     assert aside(again) == aside(case.told)
+    engine = json.loads((folders[0] / "run.json").read_text("utf-8"))["engine"]
+    assert engine["name"] == ("duckdb" if case.con.name == "polars" else case.con.name)  # where lines were cleaned
+    assert engine["version"]
     if case.con.name == "pyspark":
         lines_never_came(case.handed, folders[0], case.told)
 
