@@ -1,5 +1,6 @@
 """`CustomerValue`: its contract, what it refuses, and what it says where data tell little."""
 
+import re
 import subprocess
 import sys
 import warnings
@@ -198,7 +199,11 @@ LITTLE = {
     "all identical, one-time": ([[0, 0, 60, 20]] * 50, "ordered twice"),
     "all new today": ([[0, 0, 0, 5], [0, 0, 0, 8]] * 9, "first time today"),
     "no time but repeats": ([[1, 0, 0, 5]] * 9, "first time today"),
-    "huge x": ([[100_000, 3000, 3000, 5], [0, 0, 10, 4], [5, 10, 3000, 3]] * 20, "limit of what is searched"),
+    # a likelihood as flat as rounding: the processor decides whether the search ends there or at the limit
+    "huge x": (
+        [[100_000, 3000, 3000, 5], [0, 0, 10, 4], [5, 10, 3000, 3]] * 20,
+        "limit of what is searched|other values explain the data as well",
+    ),
     "nobody left": ([[x, T, T, 10 + x] for x in range(1, 20) for T in (100, 200)], "leave for good or only"),
     "equal rates": ([[x, 80, 90, 7] for x in (9, 10, 11, 10)], "limit of what is searched"),
     "all left at once": ([[1, 1, 1000, 9]] * 30 + [[0, 0, 1000, 4]] * 30, "limit of what is searched"),
@@ -228,7 +233,7 @@ def test_little_data_are_flagged_in_words_and_still_give_numbers(case, kind):
         model = CustomerValue(model=kind).fit(X)
         forecasts = [model.predict(X, horizon_days=days, discount=0.1) for days in (1, 90, 10_000)]
 
-    assert any(words in note for note in model.notes_), model.notes_
+    assert any(re.search(words, note) for note in model.notes_), model.notes_
     assert all(value > 0 and np.isfinite(value) for value in model.parameters_.values())
     assert not np.isnan([*model.standard_errors_.values(), *sum(model.intervals_.values(), ())]).any()
     for forecast in forecasts:
