@@ -51,7 +51,7 @@ layers: .venv/.ready-dev
 	$(BIN)/lint-imports
 
 doctest: .venv/.ready-dev
-	$(BIN)/python -m pytest --doctest-modules src/regulars
+	$(BIN)/python -m pytest -n $(WORKERS) --doctest-modules src/regulars
 
 notebook: .venv/.ready-dev
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 CUSTOMER_SEGMENT.ipynb
