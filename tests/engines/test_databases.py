@@ -27,11 +27,11 @@ from regulars.features import build_features
 from regulars.model import SegmentModel
 from regulars.profiling import Gaps
 from regulars.reading import databases
-from regulars.reading.addresses import parse_address
+from regulars.reading.addresses import parse_address, quoted
 from regulars.reading.connecting import connect, machine
 from regulars.schema import SCORES
 from regulars.scoring import Cuts, load_pack
-from servers import ENCODED, PASSWORD, fill, rows
+from servers import ENCODED, PASSWORD, fill, free_port, rows
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_a_select_may_begin_with_a_comment_or_a_bracket(files, lines, begin):
 def test_a_missing_table_is_told_with_what_is_there(shop_url):
     with pytest.raises(OptionError, match="has a parameter twice: table, table"):
         rg.read(f"{shop_url}?table=order_lines&table=other")
-    with pytest.raises(SourceError, match=r"There is no table 'order_line' in .* Did you mean 'order_lines'?"):
+    with pytest.raises(SourceError, match=r"There is no table 'order_line' in .* Did you mean table=order_lines\?"):
         rg.read(f"{shop_url}?table=order_line")
     with pytest.raises(SourceError, match=r"No table of .* is named. Found: .*order_lines"):
         rg.read(shop_url)
@@ -159,6 +159,22 @@ def test_a_missing_table_is_told_with_what_is_there(shop_url):
         rg.read(f"{shop_url}?table=order_lines", query="SELECT 1")
     with pytest.raises(OptionError, match="A query needs a database"):
         rg.read("orders.csv", query="SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [("order_lines", "order_lines"), ('q4.lines & 5% "more"', "q4 lines 5 more")],
+    ids=["schema", "odd"],
+)
+def test_a_table_that_is_meant_is_written_so_that_it_is_found(tmp_path, name, asked):
+    with duckdb.connect(tmp_path / "shop.duckdb") as con:
+        table = quoted(name)
+        con.execute(f"CREATE SCHEMA sales; CREATE TABLE sales.{table} AS SELECT 'c' customer_id, '1' order_id")
+    with pytest.raises(SourceError, match="There is no table") as told:
+        rg.read(f"duckdb:///{tmp_path}/shop.duckdb?table={asked}")
+    meant = re.search(r"Did you mean (table=.+)\?$", told.value.hint)[1]
+    with pytest.raises(SourceError, match="No column for ordered_at"):  # it is found
+        rg.read(f"duckdb:///{tmp_path}/shop.duckdb?{meant}")
 
 
 NASTY = 'lines"; DROP TABLE order_lines; --'
@@ -365,6 +381,10 @@ def test_the_password_comes_from_the_environment(postgres, lines, monkeypatch):
     with pytest.raises(SourceError, match="There is no way into the PostgreSQL database") as caught:
         rg.read(address)
     assert "Geheim" not in str(caught.value)
+    assert "the password is taken from PGPASSWORD" in caught.value.hint
+    with pytest.raises(SourceError, match="Connection refused") as caught:
+        rg.read(f"postgres://127.0.0.1:{free_port()}/shop?table=order_lines")
+    assert "password" not in caught.value.hint
 
 
 def test_the_real_file_on_postgres(online_retail):

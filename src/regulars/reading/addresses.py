@@ -243,6 +243,18 @@ def names_of(table: str, schema: str = "") -> tuple[str, ...]:
     return names if table else ()
 
 
+def as_parameter(table: Iterable[str]) -> str:
+    """A table's name as it is written behind ``table=``, for `names_of` to take apart again.
+
+    Examples
+    --------
+    >>> as_parameter(("sales", "order_lines")), as_parameter(("q4.lines & more",))
+    ('sales.order_lines', '"q4.lines %26 more"')
+    """
+    parts = (name if _NAME.fullmatch(name) and '"' not in name else quoted(name) for name in table)
+    return re.sub(r"[%&+;#?@]", lambda sign: quote(sign[0], safe=""), ".".join(parts))
+
+
 def quoted(name: str) -> str:
     """A name as SQL: nothing in it is ever run.
 

@@ -69,7 +69,7 @@ def _table_in_sqlite(con: Any, address: Address) -> str:
     given = (address.table or ("",))[-1]
     name = next((name for name in names if name.lower() == given.lower()), None)
     if name is None:
-        raise no_table(address, sorted(names))
+        raise no_table(address, [(name,) for name in sorted(names)])
     return quoted(name)
 
 
@@ -137,4 +137,4 @@ def from_duckdb(address: Address, query: str | None, *, where: str, told: Machin
         if (place.lower(), name.lower()) == (wanted, given.lower()):
             table = con.table(name, database=(SOURCE, place))
             return Opened(table=table, source=where, fingerprint=partial(fingerprint, table.schema(), count(table)))
-    raise no_table(address, [name if place == "main" else f"{place}.{name}" for place, name in found])
+    raise no_table(address, [(name,) if place == "main" else (place, name) for place, name in found])

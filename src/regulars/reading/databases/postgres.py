@@ -43,9 +43,12 @@ def connect_postgres(address: Address, *, read_only: bool) -> psycopg.Connection
     try:
         con = psycopg.connect(**{"connect_timeout": "20", **address.options, "client_encoding": "UTF8"})  # type: ignore[arg-type]
     except (psycopg.Error, ValueError, UnicodeError) as error:
+        session = getattr(error, "pgconn", None)
+        asked = session is not None and (session.needs_password or session.used_password)
+        password = "; the password is taken from PGPASSWORD or the file ~/.pgpass" if asked else ""
         raise SourceError(
             f"There is no way into {address.title}: {address.hide(error)}.",
-            hint="Check host, port, user and database; the password is taken from PGPASSWORD or the file ~/.pgpass.",
+            hint=f"Check host, port, user, database and the parameters behind the address{password}.",
         ) from None
     if read_only:
         con.read_only = True
@@ -119,7 +122,7 @@ def _table_in_postgres(con: psycopg.Connection, address: Address) -> str:
             f"You may not read {'.'.join(address.table)} in {address.title}.",
             hint="Ask who runs the database for the right to SELECT from it, or come as another user.",
         )
-    raise no_table(address, [table if visible else f"{place}.{table}" for place, table, visible in found])
+    raise no_table(address, [(table,) if visible else (place, table) for place, table, visible in found])
 
 
 def _look(con: psycopg.Connection, asked: str) -> psycopg.Cursor:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from regulars.errors import SourceError, listed
-from regulars.reading.addresses import TITLES, Address, quoted
+from regulars.reading.addresses import TITLES, Address, as_parameter, quoted
 from regulars.reading.cells import Opened, count
 from regulars.reading.sniffing import named
 from regulars.wording import counted
@@ -64,21 +64,20 @@ def fingerprint(schema: ibis.Schema, rows: int) -> str:
     return hashlib.sha256(f"{columns}\n{rows}".encode()).hexdigest()
 
 
-def no_table(address: Address, names: Sequence[str]) -> SourceError:
-    """The error where no table is named, or none of that name is there."""
-    found = f"Found: {listed(names)}." if names else "Nothing that you may read is in it."
+def no_table(address: Address, tables: Sequence[tuple[str, ...]]) -> SourceError:
+    """The error where no table is named, or none of that name is there; what is there, as an address has it."""
+    found = f"Found: {listed(map(as_parameter, tables))}." if tables else "Nothing that you may read is in it."
     if not address.table:
         return SourceError(
             f"No table of {address.title} is named.",
             hint=f"{found} Write ?table=NAME behind the address, and quotation marks around the whole; "
             "or give a query with --query FILE (query=…).",
         )
-    close = difflib.get_close_matches(address.table[-1], [name.rpartition(".")[2] for name in names], n=1)
+    close = difflib.get_close_matches(address.table[-1], [table[-1] for table in tables], n=1)
+    meant = next((as_parameter(table) for table in tables if [table[-1]] == close), None)
     return SourceError(
         f"There is no table {'.'.join(address.table)!r} in {address.title}.",
-        hint=f"Did you mean {close[0]!r}?"
-        if close
-        else f"{found} Write table=SCHEMA.NAME where it is in another schema.",
+        hint=f"Did you mean table={meant}?" if meant else f"{found} Write table=SCHEMA.NAME for one in another schema.",
     )
 
 
