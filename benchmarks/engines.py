@@ -33,7 +33,7 @@ def load_postgres(source: Path) -> None:
         con.execute(f"DROP TABLE IF EXISTS {TABLE}")
         shown = ", ".join(f'"{name}" {kind}' for name, kind in kinds.items())
         con.execute(f"CREATE TABLE {TABLE} ({shown})")
-        told = lines.execute("FROM lines").to_arrow_reader(1_000_000)
+        told = lines.sql("FROM lines").to_arrow_reader(1_000_000)
         with con.cursor().copy(f"COPY {TABLE} FROM STDIN") as copy:
             for piece in told:
                 for row in zip(*(column.to_pylist() for column in piece.columns), strict=True):

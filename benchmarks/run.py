@@ -10,7 +10,10 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
@@ -79,20 +82,31 @@ EQUAL = ("lines", "orders", "customers", "revenue")
 ALIKE = ("raw-sql", *(f"regulars{what}{where}" for what in ("", "-rfm") for where in ("", "-postgres", "-spark")))
 
 
+def apart(work: Callable[..., object], *given: object) -> None:
+    """Do what takes memory in a process of its own: a program inherits the peak of the process that starts it."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(work, *given).result()
+
+
+def write_csv(source: Path, target: Path) -> None:
+    """Write a Parquet file as CSV."""
+    duckdb.execute(f"COPY (FROM '{source}') TO '{target}'")
+
+
 def compare(source: Path, names: list[str], *, rounds: int, scratch: Path) -> dict[str, list[Run]]:
     """Run the programs in turn; one that failed for want of memory or time is not asked again."""
     entries = {"lines": source, "csv": scratch / "lines.csv", "customers": scratch / "customers.parquet"}
     entries["postgres"] = Path("postgres")
     needed = {PROGRAMS[name].entry for name in names}
     if "postgres" in needed:
-        load_postgres(source)
+        apart(load_postgres, source)
     if "customers" in needed:
         measure(PROGRAMS["raw-sql"], source, scratch)
     if "csv" in needed:
         if source.stat().st_size > CSV_UP_TO:
             names = [name for name in names if PROGRAMS[name].entry != "csv"]
         else:
-            duckdb.execute(f"COPY (FROM '{source}') TO '{entries['csv']}'")
+            apart(write_csv, source, entries["csv"])
     runs: dict[str, list[Run]] = {name: [] for name in names}
     for number in range(rounds):
         for name in names:
@@ -138,7 +152,7 @@ def sources(lines: list[int], folder: Path) -> list[Path]:
         if not path.exists():
             print(f"Making {path} …", file=sys.stderr, flush=True)
             part = path.with_suffix(".part.parquet")
-            make_lines(number, part)
+            apart(make_lines, number, part)
             part.rename(path)
         found.append(path)
     return found

@@ -16,6 +16,7 @@ import numpy as np
 from regulars.cleaning.matching import md5
 from regulars.clustering import MIN_CUSTOMERS, SCALES, AutoKMeans, Cells, Floats, Scale, cluster_centres, fit_scale
 from regulars.errors import NotEnoughDataError
+from regulars.keeping import apart
 from regulars.model import nearest_centre, points_of
 from regulars.schema import MEASURES
 
@@ -168,7 +169,7 @@ def bin_customers(people: ir.Table, scale: Scale) -> Cells:
 
 def polish(people: ir.Table, scale: Scale, centres: Floats, *, steps: int = 3) -> Floats:
     """Move centres by exact steps of Lloyd's algorithm over all customers; one query a step."""
-    points = people.select(**points_of(people, scale))
+    points = apart(people.select(**points_of(people, scale)))
     for _ in range(steps):
         near = points.mutate(_nearest=nearest_centre(points, centres.tolist()))
         sums = {x: near[x].cast(_FINE).sum() for x in _AXES}

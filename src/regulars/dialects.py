@@ -58,6 +58,9 @@ def to_sql(model: SegmentModel, *, dialect: str, table: str = "customers") -> st
     labelled = model.assign(ibis.table(kinds, name=name, **where))
     written = "databricks" if dialect == "spark" else dialect
     tree = sqlglot.parse_one(str(ibis.to_sql(labelled, dialect=written)), read=written)
+    if dialect == "postgres":  # as in `keeping.apart`: else its steps are written into each other, thousands of times
+        for inner in tree.find_all(sge.Subquery):
+            inner.this.set("offset", sge.Offset(expression=sge.Literal.number(0)))
     words = {key.split()[0] for key in sqlglot.Dialect.get_or_raise(dialect).tokenizer_class.KEYWORDS if key.strip()}
     for each in tree.find_all(sge.Identifier):  # quoted names are case-sensitive, in Snowflake to their harm
         each.set("quoted", not _SIMPLE.fullmatch(each.name) or each.name.upper() in words)

@@ -16,6 +16,7 @@ import ibis.expr.types as ir
 
 from regulars.clustering import SCALES, Scale
 from regulars.errors import ModelError, OutputError, PackError
+from regulars.keeping import apart
 from regulars.profiling import Gaps
 from regulars.schema import LABELS, MEASURES
 from regulars.scoring import Cuts, RulePack, parse_pack, score
@@ -87,14 +88,14 @@ class SegmentModel:
     def label(self, customers: ir.Table) -> ir.Table:
         """Add the columns of `schema.LABELS` only; no query."""
         columns = customers.columns
-        points = customers.mutate(**points_of(customers, self.scale))
+        points = apart(customers.mutate(**points_of(customers, self.scale)))
         far = {f"_d{i}": _squared_distance(points, centre) for i, centre in enumerate(self.centres)}
-        points = points.mutate(**far)
+        points = apart(points.mutate(**far))
         points = points.mutate(_nearest=ibis.least(*(points[name] for name in far)))
         nearest = [(points[name] == points["_nearest"], ibis.literal(i, "int64")) for i, name in enumerate(far)]
-        points = points.mutate(segment_id=ibis.cases(*nearest))
+        points = apart(points.mutate(segment_id=ibis.cases(*nearest)))
         others = [(points["segment_id"] == i).ifelse(math.inf, points[name]) for i, name in enumerate(far)]
-        points = points.mutate(**{f"_o{i}": other for i, other in enumerate(others)})
+        points = apart(points.mutate(**{f"_o{i}": other for i, other in enumerate(others)}))
         points = points.mutate(_second=ibis.least(*(points[f"_o{i}"] for i in range(len(others)))))
         second = [(points[f"_o{i}"] == points["_second"], ibis.literal(name)) for i, name in enumerate(self.segments)]
         names = [(points["segment_id"] == i, ibis.literal(name)) for i, name in enumerate(self.segments)]

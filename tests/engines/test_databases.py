@@ -624,6 +624,18 @@ def test_the_sql_does_what_assign_does(engine, request, expected):
         assert theirs == row | {"distance": pytest.approx(row["distance"], rel=1e-9)}
 
 
+def test_postgres_works_every_step_out_once(postgres, ask, expected):
+    """Left to itself it writes steps into each other: logarithms a thousand times, and minutes for seconds."""
+    *_, people, model = expected
+    fill(postgres, "people", people.select("customer_id", "recency_days", "frequency", "monetary").to_pyarrow())
+    there = parse_address(postgres).options
+    con = ibis.postgres.connect(**{"database" if name == "dbname" else name: value for name, value in there.items()})
+    for text in (to_sql(model, dialect="postgres", table="people"), ibis.to_sql(model.assign(con.table("people")))):
+        plan = "".join(line for (line,) in ask(f"EXPLAIN (VERBOSE) {text}"))
+        assert text.count("LN(") == 2
+        assert 2 <= plan.count("ln(") <= 4  # a limit is shown with what it passes on
+
+
 def _rows_of(cursor, text) -> list[dict]:
     cursor.execute(text)
     names = [each[0] for each in cursor.description]

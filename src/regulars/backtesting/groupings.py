@@ -16,7 +16,7 @@ from regulars.backtesting.windows import Past
 from regulars.binning import each_clustering
 from regulars.clustering import Floats, Scale
 from regulars.features import find_gaps, purchase_gaps
-from regulars.keeping import keep
+from regulars.keeping import apart, keep
 from regulars.model import nearest_centre, points_of
 from regulars.profiling import Segment, measure_gaps, name_segments, profile_segments, with_value_percentile
 from regulars.scoring import learn_cuts, load_pack, score
@@ -216,7 +216,7 @@ def _grouping(
 def _numbered(people: ir.Table, scale: Scale, centres: Mapping[str, Floats]) -> ir.Table:
     """Add the number of the nearest centre for each of several sets of centres."""
     columns = people.columns
-    points = people.mutate(**points_of(people, scale))
+    points = apart(people.mutate(**points_of(people, scale)))
     return points.select(*columns, **{name: nearest_centre(points, found.tolist()) for name, found in centres.items()})
 
 

@@ -223,8 +223,8 @@ def _sorted_out(options: Options | None, more: dict[str, Any]) -> tuple[Options,
 
 
 def _kept(table: ir.Table, customers: int) -> ir.Table:
-    """Keep a table of customers inside the engine, unless these are so many that working it out again takes less."""
-    return table if many(customers) else keep(table)
+    """Keep a table of customers inside the engine; a DuckDB works it out anew, and faster, where they are many."""
+    return table if many(customers) and table.get_backend().name == "duckdb" else keep(table)
 
 
 def _ordered(labelled: ir.Table) -> ir.Table:
