@@ -14,6 +14,7 @@ import pyarrow as pa
 __all__ = ["apart", "keep", "pieces", "release"]
 
 _MORE_THAN_ALL = 2**63 - 1  # rows
+_PIECE = 100_000  # rows: from PostgreSQL they come as objects of Python
 _RELEASES: weakref.WeakKeyDictionary[Any, weakref.finalize[..., Any]] = weakref.WeakKeyDictionary()
 
 
@@ -59,7 +60,7 @@ def pieces(table: ir.Table) -> Iterator[pa.Table]:
     From Spark, which would hand it over as a whole, each piece is what one task has worked out.
     """
     if table.get_backend().name != "pyspark":
-        yield from map(pa.Table.from_batches, ([batch] for batch in table.to_pyarrow_batches()))
+        yield from map(pa.Table.from_batches, ([batch] for batch in table.to_pyarrow_batches(chunk_size=_PIECE)))
         return
     kept = keep(table)
     parts = kept.select(part=_partition()).distinct().to_pyarrow()["part"].to_pylist()
