@@ -266,6 +266,18 @@ def test_a_table_that_may_not_be_read_is_told(postgres, ask, lines):
         ask(f"DROP ROLE {name}")
 
 
+def test_a_table_of_another_schema_is_offered_with_it(postgres, ask):
+    ask("DROP SCHEMA IF EXISTS aside CASCADE; CREATE SCHEMA aside; CREATE TABLE aside.late_lines (id text)")
+    with pytest.raises(SourceError, match=r"There is no table 'late_lines' .* Did you mean table=aside\.late_lines\?"):
+        rg.read(f"{postgres}?table=late_lines")
+
+
+def test_a_name_that_postgres_would_cut_is_refused(postgres, ask, sample_result):
+    with pytest.raises(OutputError, match="is too long for the name of a table: 64 bytes"):
+        write_table_to(sample_result, postgres, table="a" * 64)
+    assert ask("SELECT count(*) FROM pg_class WHERE relname LIKE 'aaaa%'") == [(0,)]
+
+
 def test_large_tables_come_over_in_pieces(postgres, ask, monkeypatch):
     ask("DROP TABLE IF EXISTS many")
     ask(

@@ -1,6 +1,7 @@
 """Spark: files that it reads, what it keeps, and what goes wrong; its results are held in test_engines.py."""
 
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -149,11 +150,13 @@ SHOPIFY = (
 
 def test_text_is_understood_as_elsewhere(java, folder_of_text):
     stop_session()
+    ctrl_c = signal.getsignal(signal.SIGINT)
     for source in (folder_of_text, SHOPIFY):
         found, expected = rg.read(source, engine="spark", master="local[2]"), rg.read(source)
         assert found.notes[0] == "Read by Spark on this machine."
         assert found.fingerprint == expected.fingerprint
         assert rows(found.table, *found.table.columns) == rows(expected.table, *expected.table.columns)
+    assert signal.getsignal(signal.SIGINT) == ctrl_c  # with Spark's own, a run that is stopped ends in tracebacks
     stop_session()
 
 

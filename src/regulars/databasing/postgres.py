@@ -37,9 +37,18 @@ def in_postgres(address: Address, names: tuple[str, ...]) -> Iterator[Place]:
             raise refused(address, error) from None
 
 
+LONGEST = 63  # bytes of a name: PostgreSQL cuts what is longer, without an error
+
+
 class _InPostgres:
     def __init__(self, con: psycopg.Connection, names: tuple[str, ...]) -> None:
         self.con = con
+        for name in names:
+            if len(name.encode()) > LONGEST:
+                raise OutputError(
+                    f"{name!r} is too long for the name of a table: {len(name.encode())} bytes.",
+                    hint=f"PostgreSQL would cut it, and might meet another table; take at most {LONGEST}.",
+                )
         con.execute("SELECT set_config('lock_timeout', %s, true)", [f"{PATIENCE}s"])
         row = con.execute(
             "SELECT coalesce(%s::text, current_schema())", [names[0] if len(names) > 1 else None]

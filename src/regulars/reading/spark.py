@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import threading
 import time
 import warnings
 import weakref
@@ -191,7 +193,7 @@ def _started(builder: Any, master: str) -> Any:
     for name, value in settings.items():
         builder = builder.config(name, value)
     try:
-        with _quietly():
+        with _quietly(), _same_ctrl_c():
             session = builder.getOrCreate()
     except Exception as error:  # of Java, in many kinds
         raise SourceError(
@@ -199,6 +201,15 @@ def _started(builder: Any, master: str) -> Any:
             hint="Check the master; Spark's own messages stand above.",
         ) from error
     return session
+
+
+@contextmanager
+def _same_ctrl_c() -> Iterator[None]:
+    """Keep what Ctrl-C does: Spark's own way asks Java in the middle of another question, and both are lost."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    if before is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

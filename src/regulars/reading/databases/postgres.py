@@ -116,7 +116,8 @@ def _table_in_postgres(con: psycopg.Connection, address: Address) -> str:
     for place, table, visible in found:
         if table == name and (place == schema[-1] if schema else visible):
             return f"{quoted(place)}.{quoted(table)}"
-    there = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relname = %s"
+    there = """SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relname = %s
+        AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))"""
     if con.execute(f"{there} AND nspname = %s" if schema else there, (name, *schema[-1:])).fetchone():
         raise SourceError(
             f"You may not read {'.'.join(address.table)} in {address.title}.",
