@@ -32,7 +32,7 @@ _AXES = ("_x0", "_x1", "_x2")
 
 
 def many(customers: int) -> bool:
-    """Whether customers are so many that clusters are learned from cells, and no table of them is kept."""
+    """Whether customers are so many that clusters are learned from cells, and DuckDB keeps no table of them."""
     return customers > CELLS_FROM
 
 

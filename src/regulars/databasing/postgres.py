@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
 
+LONGEST = 63  # bytes of a name: PostgreSQL cuts what is longer, without an error
+
 
 @contextmanager
 def in_postgres(address: Address, names: tuple[str, ...]) -> Iterator[Place]:
@@ -35,9 +37,6 @@ def in_postgres(address: Address, names: tuple[str, ...]) -> Iterator[Place]:
             raise refused(address, error, broke_off=True) from None
         except psycopg.Error as error:
             raise refused(address, error) from None
-
-
-LONGEST = 63  # bytes of a name: PostgreSQL cuts what is longer, without an error
 
 
 class _InPostgres:

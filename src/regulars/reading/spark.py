@@ -207,9 +207,11 @@ def _started(builder: Any, master: str) -> Any:
 def _same_ctrl_c() -> Iterator[None]:
     """Keep what Ctrl-C does: Spark's own way asks Java in the middle of another question, and both are lost."""
     before = signal.getsignal(signal.SIGINT)
-    yield
-    if before is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, before)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
